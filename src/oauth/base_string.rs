@@ -1,0 +1,217 @@
+//! The base string URI (RFC 5849 §3.4.1.2) and the signature base string (§3.4.1.1).
+
+use std::fmt;
+
+use super::parameters::Parameters;
+use super::percent;
+
+/// `http` or `https`; OAuth knows no other (RFC 5849 §3.4.1.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scheme {
+    /// Clear text, default port 80.
+    Http,
+    /// TLS, default port 443.
+    Https,
+}
+
+impl Scheme {
+    /// Reads `http` or `https` in any case (RFC 3986 §3.1).
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.eq_ignore_ascii_case("http") {
+            Some(Self::Http)
+        } else if text.eq_ignore_ascii_case("https") {
+            Some(Self::Https)
+        } else {
+            None
+        }
+    }
+
+    /// In lower case, as the base string has it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+
+    /// The port that is left out of the base string URI.
+    pub const fn default_port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+        }
+    }
+}
+
+/// A host with an optional port, as a Host header carries it: `example.com`, `10.0.0.1:8080`, `[::1]:80`.
+///
+/// The host is kept in lower case. Userinfo, paths, blanks and percent-encoded hosts are refused:
+/// with them two readers may disagree about whom the request is for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Authority {
+    host: String,
+    port: Option<u16>,
+}
+
+impl Authority {
+    /// Reads `host` or `host:port`.
+    ///
+    /// # Errors
+    /// `None` for anything but a reg-name of letters, digits, `-`, `.`, `_`, an IPv4 address or a bracketed IPv6 address,
+    /// with a port of 1 to 65535 without leading zeros.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (host, port) = match text.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => (host, Some(parse_port(port)?)),
+            _ => (text, None),
+        };
+        let valid = match host.strip_prefix('[') {
+            Some(rest) => rest.strip_suffix(']')?.parse::<std::net::Ipv6Addr>().is_ok(),
+            None => !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_')),
+        };
+        // 255: the longest name in DNS (RFC 1035 §2.3.4).
+        (valid && host.len() <= 255).then(|| Self { host: host.to_ascii_lowercase(), port })
+    }
+
+    /// The host in lower case, an IPv6 address in brackets.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port, if one was written.
+    pub fn port(&self) -> Option<u16> {
+        self.port
+    }
+
+    /// The same host with another port.
+    #[must_use]
+    pub fn with_port(self, port: u16) -> Self {
+        Self { port: Some(port), ..self }
+    }
+}
+
+impl fmt::Display for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.host)?;
+        self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
+    }
+}
+
+/// Scheme, host, port where it isn't the scheme's own, and the raw path (RFC 5849 §3.4.1.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseStringUri(String);
+
+impl BaseStringUri {
+    /// The path stays as it was received, escapes and all; an empty one becomes `/`.
+    pub fn new(scheme: Scheme, authority: &Authority, path: &str) -> Self {
+        let mut uri = String::with_capacity(16 + authority.host.len() + path.len());
+        uri.push_str(scheme.as_str());
+        uri.push_str("://");
+        uri.push_str(&authority.host);
+        if let Some(port) = authority.port.filter(|port| *port != scheme.default_port()) {
+            uri.push(':');
+            uri.push_str(&port.to_string());
+        }
+        uri.push_str(if path.is_empty() { "/" } else { path });
+        Self(uri)
+    }
+
+    /// As it goes, encoded, into the base string.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The text that a consumer signs (RFC 5849 §3.4.1.1): method, base string URI and normalized parameters.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SignatureBaseString(Vec<u8>);
+
+impl SignatureBaseString {
+    /// Concatenates the three parts; `method` goes in upper case, as §3.4.1.1 has it.
+    pub fn new(method: &str, uri: &BaseStringUri, parameters: &Parameters) -> Self {
+        // Every %XX of the parameters grows to %25XX; a third more is rarely too little.
+        let expected = method.len() + uri.0.len() * 2 + parameters.encoded_len() * 4 / 3 + parameters.len() * 6;
+        let mut text = Vec::with_capacity(expected);
+        text.extend(method.bytes().map(|b| b.to_ascii_uppercase()));
+        text.push(b'&');
+        percent::encode_into(&mut text, uri.0.as_bytes());
+        let mut separator: &[u8] = b"&";
+        for (name, value) in parameters.signed() {
+            text.extend_from_slice(separator);
+            encode_again(&mut text, name);
+            text.extend_from_slice(b"%3D");
+            encode_again(&mut text, value);
+            separator = b"%26";
+        }
+        if separator == b"&" {
+            text.push(b'&');
+        }
+        Self(text)
+    }
+
+    /// The bytes that the digest is made of; always ASCII.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Display for SignatureBaseString {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&String::from_utf8_lossy(&self.0))
+    }
+}
+
+impl fmt::Debug for SignatureBaseString {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SignatureBaseString({self})")
+    }
+}
+
+/// Encodes text that is encoded already: of its characters only `%` is not unreserved.
+fn encode_again(out: &mut Vec<u8>, encoded: &[u8]) {
+    for part in encoded.split_inclusive(|b| *b == b'%') {
+        out.extend_from_slice(part);
+        if part.ends_with(b"%") {
+            out.extend_from_slice(b"25");
+        }
+    }
+}
+
+fn parse_port(text: &str) -> Option<u16> {
+    let canonical = !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit());
+    text.parse().ok().filter(|_| canonical)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::parameters::Raw;
+    use super::*;
+
+    fn uri(scheme: Scheme, authority: &str, path: &str) -> String {
+        BaseStringUri::new(scheme, &Authority::parse(authority).unwrap(), path).as_str().to_owned()
+    }
+
+    #[test]
+    fn only_the_schemes_own_port_is_dropped() {
+        assert_eq!(uri(Scheme::Http, "EXAMPLE.com:80", "/r%20v/X"), "http://example.com/r%20v/X");
+        assert_eq!(uri(Scheme::Https, "example.com:80", ""), "https://example.com:80/");
+        assert_eq!(uri(Scheme::Https, "[2001:DB8::1]:443", "/"), "https://[2001:db8::1]/");
+        assert_eq!(uri(Scheme::Http, "[::1]:443", "//a/../b"), "http://[::1]:443//a/../b");
+    }
+
+    #[test]
+    fn an_authority_that_two_readers_may_read_differently_is_refused() {
+        for text in [
+            "", ":80", "a:", "a:0", "a:080", "a:65536", "a:+80", "a/b@c", "u@a", "a b", "::1", "[::1", "[::1]x", "[a]", "a%41",
+            "a\0", "a,b",
+        ] {
+            assert_eq!(Authority::parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_request_without_parameters_ends_with_an_empty_part() {
+        let parameters = Parameters::collect(Raw::default(), 1).unwrap();
+        let uri = BaseStringUri::new(Scheme::Http, &Authority::parse("a").unwrap(), "/");
+        assert_eq!(SignatureBaseString::new("get", &uri, &parameters).to_string(), "GET&http%3A%2F%2Fa%2F&");
+    }
+}

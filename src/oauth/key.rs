@@ -1,0 +1,414 @@
+//! RSA public keys: every form that people paste, the policy for them, and verification (RFC 5849 §3.4.3, RFC 8017 §8.2.2).
+//!
+//! This file makes [`SignatureValid`], the proof that a signature holds, and nothing else does.
+
+use std::fmt;
+use std::sync::OnceLock;
+
+use aws_lc_rs::signature::{self as lc, ParsedPublicKey, RsaParameters};
+use base64::Engine;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+use rsa::pkcs1::RsaPublicKey as Pkcs1PublicKey;
+use rsa::pkcs1::der::{Decode, Encode, asn1::BitStringRef};
+use rsa::pkcs8::spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
+use sha1::Digest;
+
+use super::base_string::SignatureBaseString;
+use super::signature::{Signature, SignatureMethod};
+
+/// An RSA public key that passed the policy: 1024 to 8192 bits, odd modulus, odd exponent of 3 to 2³³ − 1.
+pub struct PublicKey {
+    /// PKCS#1 `RSAPublicKey`.
+    pkcs1: Box<[u8]>,
+    bits: u32,
+    fingerprint: Fingerprint,
+    /// A parsed key of aws-lc binds one method; each is made when it is first needed.
+    verifiers: [OnceLock<Option<Box<ParsedPublicKey>>>; SignatureMethod::ALL.len()],
+}
+
+/// Proof that a consumer's private key signed the base string at hand.
+#[derive(Debug)]
+pub struct SignatureValid(());
+
+/// Why a signature does not hold under one key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignatureInvalid {
+    /// Not as long as the modulus; no RSA operation was spent. Both in bytes.
+    Length {
+        /// What the key's signatures have.
+        expected: usize,
+        /// What was sent.
+        actual: usize,
+    },
+    /// The RSA operation says no: another key, another base string or another digest.
+    Mismatch,
+}
+
+/// SHA-256 of the DER `SubjectPublicKeyInfo`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fingerprint(pub [u8; 32]);
+
+/// How a key was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyForm {
+    /// PEM `PUBLIC KEY` or bare base64 of a `SubjectPublicKeyInfo`.
+    Spki,
+    /// PEM `RSA PUBLIC KEY` or bare base64 of a PKCS#1 `RSAPublicKey`.
+    Pkcs1,
+    /// An X.509 certificate; only its key counts.
+    Certificate {
+        /// The subject's distinguished name.
+        subject: String,
+        /// End of validity, seconds since 1970. It does not matter for the key and is shown to people.
+        not_after: u64,
+    },
+}
+
+/// What is wrong with a pasted key. The display text says how to mend it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyError {
+    /// Nothing there.
+    Empty,
+    /// Somebody pasted the private half.
+    PrivateKey,
+    /// More than one PEM block.
+    SeveralKeys,
+    /// A PEM block of another kind; the label.
+    WrongLabel(String),
+    /// A key in OpenSSH's or PuTTY's form.
+    SshKey,
+    /// A PEM block without an end, or text before and after it that is not base64.
+    Garbled,
+    /// The base64 decodes, but the bytes are no public key or certificate.
+    NotAKey,
+    /// A public key of another algorithm (its object identifier).
+    NotRsa(String),
+    /// Fewer bits than the floor.
+    TooShort {
+        /// The key's.
+        bits: u32,
+        /// The least that is accepted.
+        floor: u32,
+    },
+    /// More than [`MAX_BITS`].
+    TooLong {
+        /// The key's.
+        bits: u32,
+    },
+    /// The public exponent is even, 1, or beyond 33 bits.
+    Exponent,
+    /// The modulus is even.
+    EvenModulus,
+}
+
+/// The fewest bits that are ever accepted: the old consumers' own size; below, a key can be factored at home.
+pub const MIN_BITS: u32 = 1024;
+/// The most bits that are accepted: what aws-lc verifies, and enough work for one request.
+pub const MAX_BITS: u32 = 8192;
+/// Key text beyond this is not looked at, in bytes: a certificate of an 8192-bit key with a long subject has about 6 KiB.
+pub const MAX_TEXT: usize = 64 * 1024;
+
+/// SHA-256 fingerprints of the key pairs whose private half is printed in documentation: the Atlassian tutorial's
+/// `hardcoded-consumer` and the OAuth project's own test key.
+pub const PUBLISHED: [Fingerprint; 2] = [
+    Fingerprint::from_hex("0d939804900859a7df3d6b4b48d74a8cc94a6534f2f5bcb86dba401f7a721556"),
+    Fingerprint::from_hex("929f67e9de77c702618a99ad51cfe82b8e018feab4e53a79884e1b66dbc78016"),
+];
+
+impl PublicKey {
+    /// Reads a key as people paste it: PEM (`PUBLIC KEY`, `RSA PUBLIC KEY`, `CERTIFICATE`) or bare base64, with any
+    /// line ends, blanks, tabs, a byte order mark, or the two characters `\n` where line breaks were lost.
+    ///
+    /// # Errors
+    /// [`KeyError`]; its text says what to do about it.
+    pub fn from_text(text: &str) -> Result<(Self, KeyForm), KeyError> {
+        let (label, der) = read_armour(text)?;
+        match label {
+            Some(Label::Spki) => Ok((Self::from_spki(&der)?, KeyForm::Spki)),
+            Some(Label::Pkcs1) => Ok((Self::from_pkcs1(&der)?, KeyForm::Pkcs1)),
+            Some(Label::Certificate) => Self::from_certificate(&der),
+            None => Self::from_any_der(&der),
+        }
+    }
+
+    /// Reads a PKCS#1 `RSAPublicKey` (RFC 8017 §A.1.1) in DER.
+    ///
+    /// # Errors
+    /// [`KeyError::NotAKey`] or what the policy says against the numbers.
+    pub fn from_pkcs1(der: &[u8]) -> Result<Self, KeyError> {
+        let numbers = Pkcs1PublicKey::from_der(der).map_err(|_| KeyError::NotAKey)?;
+        let modulus = numbers.modulus.as_bytes();
+        let bits = modulus.first().map_or(0, |first| modulus.len() as u32 * 8 - first.leading_zeros());
+        if bits < MIN_BITS {
+            return Err(KeyError::TooShort { bits, floor: MIN_BITS });
+        }
+        if bits > MAX_BITS {
+            return Err(KeyError::TooLong { bits });
+        }
+        if modulus.last().is_none_or(|last| last % 2 == 0) {
+            return Err(KeyError::EvenModulus);
+        }
+        check_exponent(numbers.public_exponent.as_bytes())?;
+        let fingerprint = Fingerprint(sha2::Sha256::digest(to_spki(der).ok_or(KeyError::NotAKey)?).into());
+        Ok(Self { pkcs1: der.into(), bits, fingerprint, verifiers: Default::default() })
+    }
+
+    /// Reads a `SubjectPublicKeyInfo` (RFC 5280 §4.1) in DER.
+    ///
+    /// # Errors
+    /// As [`Self::from_pkcs1`], and [`KeyError::NotRsa`] for a key of another algorithm.
+    pub fn from_spki(der: &[u8]) -> Result<Self, KeyError> {
+        let info = SubjectPublicKeyInfoRef::from_der(der).map_err(|_| KeyError::NotAKey)?;
+        if info.algorithm.oid != rsa::pkcs1::ALGORITHM_OID {
+            return Err(KeyError::NotRsa(info.algorithm.oid.to_string()));
+        }
+        Self::from_pkcs1(info.subject_public_key.as_bytes().ok_or(KeyError::NotAKey)?)
+    }
+
+    /// The size of the modulus.
+    pub fn bits(&self) -> u32 {
+        self.bits
+    }
+
+    /// The size of a signature under this key, in bytes (RFC 8017 §8.2.1: the modulus' length).
+    pub fn signature_len(&self) -> usize {
+        self.bits.div_ceil(8) as usize
+    }
+
+    /// Identifies the key to people and finds the same key under two consumers.
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    /// Whether the private half of this key can be read in public documentation.
+    pub fn is_published(&self) -> bool {
+        PUBLISHED.contains(&self.fingerprint)
+    }
+
+    /// The DER of the PKCS#1 `RSAPublicKey`.
+    pub fn pkcs1_der(&self) -> &[u8] {
+        &self.pkcs1
+    }
+
+    /// Checks an RSASSA-PKCS1-v1_5 signature (RFC 8017 §8.2.2).
+    ///
+    /// # Errors
+    /// [`SignatureInvalid::Length`] before any RSA operation, [`SignatureInvalid::Mismatch`] after one.
+    pub fn verify(
+        &self,
+        method: SignatureMethod,
+        base_string: &SignatureBaseString,
+        signature: &Signature,
+    ) -> Result<SignatureValid, SignatureInvalid> {
+        self.verify_bytes(method, base_string.as_bytes(), signature)
+    }
+
+    /// [`Self::verify`] over any message, for test vectors of the algorithm itself.
+    ///
+    /// # Errors
+    /// As [`Self::verify`].
+    pub fn verify_bytes(
+        &self,
+        method: SignatureMethod,
+        message: &[u8],
+        signature: &Signature,
+    ) -> Result<SignatureValid, SignatureInvalid> {
+        let (expected, actual) = (self.signature_len(), signature.as_bytes().len());
+        if expected != actual {
+            return Err(SignatureInvalid::Length { expected, actual });
+        }
+        let parsed = self.verifier(method).ok_or(SignatureInvalid::Mismatch)?;
+        parsed.verify_sig(message, signature.as_bytes()).map_err(|_| SignatureInvalid::Mismatch)?;
+        Ok(SignatureValid(()))
+    }
+
+    /// Whether the verifying library takes the key too; asked once when a list is loaded, so that no request finds out.
+    pub fn is_verifiable(&self) -> bool {
+        ParsedPublicKey::new(parameters(SignatureMethod::RsaSha1), &self.pkcs1).is_ok()
+    }
+
+    fn verifier(&self, method: SignatureMethod) -> Option<&ParsedPublicKey> {
+        self.verifiers[method as usize]
+            .get_or_init(|| ParsedPublicKey::new(parameters(method), &self.pkcs1).ok().map(Box::new))
+            .as_deref()
+    }
+
+    fn from_certificate(der: &[u8]) -> Result<(Self, KeyForm), KeyError> {
+        use x509_cert::certificate::{CertificateInner, Raw};
+        // `Raw` bears the serial numbers and dates of old tools that RFC 5280 forbids.
+        let certificate = CertificateInner::<Raw>::from_der(der).map_err(|_| KeyError::NotAKey)?;
+        let body = certificate.tbs_certificate;
+        let info = body.subject_public_key_info.to_der().map_err(|_| KeyError::NotAKey)?;
+        let form = KeyForm::Certificate {
+            subject: body.subject.to_string(),
+            not_after: body.validity.not_after.to_unix_duration().as_secs(),
+        };
+        Ok((Self::from_spki(&info)?, form))
+    }
+
+    fn from_any_der(der: &[u8]) -> Result<(Self, KeyForm), KeyError> {
+        if is_private_key(der) {
+            return Err(KeyError::PrivateKey);
+        }
+        match Self::from_spki(der) {
+            Err(KeyError::NotAKey) => {}
+            result => return Ok((result?, KeyForm::Spki)),
+        }
+        match Self::from_pkcs1(der) {
+            Err(KeyError::NotAKey) => Self::from_certificate(der),
+            result => Ok((result?, KeyForm::Pkcs1)),
+        }
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PublicKey({} bits, {})", self.bits, self.fingerprint)
+    }
+}
+
+impl Fingerprint {
+    const fn from_hex(text: &str) -> Self {
+        let (text, mut bytes, mut at) = (text.as_bytes(), [0; 32], 0);
+        while at < 64 {
+            let digit = match text[at] {
+                digit @ b'0'..=b'9' => digit - b'0',
+                letter => letter - b'a' + 10,
+            };
+            bytes[at / 2] = bytes[at / 2] << 4 | digit;
+            at += 1;
+        }
+        Self(bytes)
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Fingerprint({self})")
+    }
+}
+
+impl fmt::Display for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("the key is empty; paste the consumer's public key"),
+            Self::PrivateKey => f.write_str(
+                "this is a private key, and by standing here it is exposed; \
+                 make a new key pair and paste its public half (openssl rsa -in key.pem -pubout)",
+            ),
+            Self::SeveralKeys => f.write_str("there are several keys in one text; list them under public_keys, one each"),
+            Self::WrongLabel(label) => {
+                write!(f, "a PEM block \"{label}\" is no RSA public key; PUBLIC KEY, RSA PUBLIC KEY and CERTIFICATE are")
+            }
+            Self::SshKey => {
+                f.write_str("this is an SSH key; convert it with: ssh-keygen -e -m PKCS8 -f key.pub")
+            }
+            Self::Garbled => f.write_str(
+                "this is neither PEM nor base64; check that the whole text from BEGIN to END was pasted, each line indented alike",
+            ),
+            Self::NotAKey => f.write_str(
+                "the base64 decodes, but not to a public key or certificate; a line may be missing or pasted twice",
+            ),
+            Self::NotRsa(oid) => write!(f, "this is no RSA key (its algorithm is {oid}); the RSA-* signature methods need one"),
+            Self::TooShort { bits, floor } => {
+                write!(f, "the key has {bits} bits, and at least {floor} are needed; make a new pair of 2048")
+            }
+            Self::TooLong { bits } => write!(f, "the key has {bits} bits, and at most {MAX_BITS} are verified"),
+            Self::Exponent => f.write_str("the public exponent must be odd and from 3 to 8589934591 (usually 65537)"),
+            Self::EvenModulus => f.write_str("the modulus is even, so this is no RSA key; copy the key again"),
+        }
+    }
+}
+
+impl std::error::Error for KeyError {}
+
+enum Label {
+    Spki,
+    Pkcs1,
+    Certificate,
+}
+
+/// Takes off the PEM armour, if there is one, and decodes the base64.
+fn read_armour(text: &str) -> Result<(Option<Label>, Vec<u8>), KeyError> {
+    let text = text.trim_start_matches('\u{feff}').replace("\\n", "\n");
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(KeyError::Empty);
+    }
+    if text.len() > MAX_TEXT {
+        return Err(KeyError::Garbled);
+    }
+    if text.contains("PRIVATE KEY-----") || text.starts_with("PuTTY-User-Key-File") {
+        return Err(KeyError::PrivateKey);
+    }
+    if text.starts_with("ssh-") || text.contains("SSH2 PUBLIC KEY") {
+        return Err(KeyError::SshKey);
+    }
+    if text.matches(BEGIN).count() > 1 {
+        return Err(KeyError::SeveralKeys);
+    }
+    let Some(start) = text.find(BEGIN) else {
+        return Ok((None, decode_base64(text)?));
+    };
+    // What `openssl x509 -text` prints before the block is no harm; what follows the block could be half of another key.
+    let (label, rest) = text[start + BEGIN.len()..].split_once("-----").ok_or(KeyError::Garbled)?;
+    let (body, end) = rest.split_once("-----END ").ok_or(KeyError::Garbled)?;
+    if end.trim() != format!("{label}-----") {
+        return Err(KeyError::Garbled);
+    }
+    let label = match label {
+        "PUBLIC KEY" => Label::Spki,
+        "RSA PUBLIC KEY" => Label::Pkcs1,
+        "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE" => Label::Certificate,
+        other => return Err(KeyError::WrongLabel(other.escape_debug().to_string())),
+    };
+    Ok((Some(label), decode_base64(body)?))
+}
+
+/// Base64 with blanks anywhere; padding may be missing, as it does not carry information in a key.
+fn decode_base64(text: &str) -> Result<Vec<u8>, KeyError> {
+    const LENIENT: GeneralPurpose = GeneralPurpose::new(
+        &base64::alphabet::STANDARD,
+        GeneralPurposeConfig::new().with_decode_padding_mode(base64::engine::DecodePaddingMode::Indifferent),
+    );
+    let compact: String = text.chars().filter(|c| !c.is_whitespace() && *c != '\u{feff}').collect();
+    LENIENT.decode(compact).ok().filter(|der| !der.is_empty()).ok_or(KeyError::Garbled)
+}
+
+fn is_private_key(der: &[u8]) -> bool {
+    rsa::pkcs8::PrivateKeyInfo::from_der(der).is_ok() || rsa::pkcs1::RsaPrivateKey::from_der(der).is_ok()
+}
+
+/// FIPS 186-4 asks for e > 2¹⁶, but old keys have 3 or 17; 33 bits is the most that aws-lc takes.
+fn check_exponent(big_endian: &[u8]) -> Result<(), KeyError> {
+    let value = match big_endian {
+        [] => 0,
+        bytes if bytes.len() > 8 => return Err(KeyError::Exponent),
+        bytes => bytes.iter().fold(0u64, |sum, byte| sum << 8 | u64::from(*byte)),
+    };
+    let sound = value >= 3 && value % 2 == 1 && value < 1 << 33;
+    if sound { Ok(()) } else { Err(KeyError::Exponent) }
+}
+
+fn to_spki(pkcs1: &[u8]) -> Option<Vec<u8>> {
+    let algorithm =
+        AlgorithmIdentifierRef { oid: rsa::pkcs1::ALGORITHM_OID, parameters: Some(rsa::pkcs1::der::asn1::AnyRef::NULL) };
+    let info = SubjectPublicKeyInfoRef { algorithm, subject_public_key: BitStringRef::from_bytes(pkcs1).ok()? };
+    info.to_der().ok()
+}
+
+fn parameters(method: SignatureMethod) -> &'static RsaParameters {
+    match method {
+        SignatureMethod::RsaSha1 => &lc::RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY,
+        SignatureMethod::RsaSha256 => &lc::RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY,
+        SignatureMethod::RsaSha512 => &lc::RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY,
+    }
+}
+
+const BEGIN: &str = "-----BEGIN ";

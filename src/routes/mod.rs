@@ -1,0 +1,191 @@
+//! Which access a request has before anybody has proved anything: route rules on method and path, first match wins.
+//!
+//! Kept out: consumers. Their own `allow` lists use the same patterns, after the proof.
+
+mod path;
+mod pattern;
+
+use std::sync::Arc;
+
+use http::Method;
+
+pub use path::CanonicalPath;
+pub use pattern::{BadPattern, PathPattern};
+
+use crate::config::Upstream;
+
+/// What a route asks of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// Only what a consumer signed; the default where no rule matches.
+    Signed,
+    /// Verified if it carries OAuth credentials, anonymous if it carries none.
+    Optional,
+    /// Never verified, always anonymous.
+    Open,
+    /// A trial run: the verdict is logged and counted, and the request passes without identity whatever it is.
+    Observe,
+    /// Nobody, signed or not.
+    Deny,
+}
+
+/// What happens to the browser's cookies on the way to the backend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cookies {
+    /// They are taken off: a verified consumer must not act in a session of somebody else.
+    Drop,
+    /// They pass as they came.
+    Forward,
+}
+
+/// One entry of `routes`.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// Which paths.
+    pub pattern: PathPattern,
+    /// Which methods; `None` means all.
+    pub methods: Option<Vec<Method>>,
+    /// What it asks.
+    pub access: Access,
+    /// Another backend than the configured one.
+    pub upstream: Option<Arc<Upstream>>,
+    /// `None`: dropped from verified requests, forwarded with anonymous ones.
+    pub cookies: Option<Cookies>,
+    /// Where the rule stands in the configuration file, from 1; 0 if it stands in none.
+    pub line: usize,
+}
+
+/// All route rules, in order.
+#[derive(Debug, Clone, Default)]
+pub struct Routes {
+    rules: Vec<Rule>,
+}
+
+/// What the rules say about one request.
+#[derive(Debug, Clone, Copy)]
+pub struct Decision<'r> {
+    /// What is asked of the request.
+    pub access: Access,
+    /// The rule that said so; `None` when none matched or none may be trusted to.
+    pub rule: Option<&'r Rule>,
+    /// Why no rule was asked: what in the path a backend could read in another way.
+    pub ambiguity: Option<&'static str>,
+}
+
+impl Routes {
+    /// Rules in the order in which they are asked.
+    pub fn new(rules: Vec<Rule>) -> Self {
+        Self { rules }
+    }
+
+    /// The rules, in order.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// First match wins; what no rule matches is signed.
+    ///
+    /// A path that a backend could read differently is not matched at all, so that it cannot reach a route less guarded
+    /// than the one its other reading has: it is signed, or, where any rule denies something, denied.
+    pub fn decide(&self, method: &Method, raw_path: &str) -> Decision<'_> {
+        let path = match CanonicalPath::of(raw_path) {
+            Ok(path) => path,
+            Err(ambiguity) => {
+                let denies = self.rules.iter().any(|rule| rule.access == Access::Deny);
+                let access = if denies { Access::Deny } else { Access::Signed };
+                return Decision { access, rule: None, ambiguity: Some(ambiguity) };
+            }
+        };
+        let rule = self.rules.iter().find(|rule| rule.matches(method, &path));
+        Decision { access: rule.map_or(Access::Signed, |rule| rule.access), rule, ambiguity: None }
+    }
+}
+
+impl Rule {
+    fn matches(&self, method: &Method, path: &CanonicalPath) -> bool {
+        let in_path = match self.access {
+            // A backend on a file system without case would serve what the rule was to deny.
+            Access::Deny => self.pattern.matches_in_any_case(path),
+            _ => self.pattern.matches(path),
+        };
+        in_path && self.methods.as_ref().is_none_or(|methods| methods.contains(method))
+    }
+}
+
+/// One entry of a consumer's `allow`.
+#[derive(Debug, Clone)]
+pub struct Allow {
+    /// Which paths.
+    pub pattern: PathPattern,
+    /// Which methods; `None` means all.
+    pub methods: Option<Vec<Method>>,
+}
+
+impl Allow {
+    /// Whether this entry covers the request. A path with more than one reading is covered by none.
+    pub fn covers(&self, method: &Method, raw_path: &str) -> bool {
+        CanonicalPath::of(raw_path).is_ok_and(|path| self.pattern.matches(&path))
+            && self.methods.as_ref().is_none_or(|methods| methods.contains(method))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(pattern: &str, access: Access) -> Rule {
+        let pattern = PathPattern::parse(pattern).unwrap();
+        Rule { pattern, methods: None, access, upstream: None, cookies: None, line: 0 }
+    }
+
+    fn access(routes: &Routes, path: &str) -> Access {
+        routes.decide(&Method::GET, path).access
+    }
+
+    #[test]
+    fn the_first_match_wins_and_the_rest_is_signed() {
+        let routes = Routes::new(vec![rule("/health", Access::Open), rule("/health/**", Access::Deny)]);
+        assert_eq!(access(&routes, "/health"), Access::Open);
+        assert_eq!(access(&routes, "/health/x"), Access::Deny);
+        assert_eq!(access(&routes, "/Health/X"), Access::Deny);
+        assert_eq!(access(&routes, "/Health"), Access::Deny);
+        assert_eq!(access(&routes, "/admin"), Access::Signed);
+    }
+
+    #[test]
+    fn a_path_with_two_readings_never_reaches_a_less_guarded_route() {
+        let open = Routes::new(vec![rule("/health/**", Access::Open), rule("/**", Access::Optional)]);
+        let denied = Routes::new(vec![rule("/health/**", Access::Open), rule("/admin", Access::Deny)]);
+        for path in [
+            "/health/../admin",
+            "/health%2f..%2fadmin",
+            "/health;/../admin",
+            "//health",
+            "/health/%2e%2e/admin",
+            "/health\\admin",
+            "/health/%00",
+            "/health/%5cadmin",
+            "/health/x;jsessionid=1",
+            "/health/%3badmin",
+            "/health/%252e",
+            "/health/./x",
+            "/health/%zz",
+            "/health/%0a",
+            "health",
+            "*",
+            "",
+        ] {
+            assert_eq!(access(&open, path), Access::Signed, "{path}");
+            assert_eq!(access(&denied, path), Access::Deny, "{path}");
+        }
+    }
+
+    #[test]
+    fn an_allow_list_does_not_cover_a_path_with_two_readings() {
+        let allow = Allow { pattern: PathPattern::parse("/rest/**").unwrap(), methods: Some(vec![Method::GET]) };
+        assert!(allow.covers(&Method::GET, "/rest/api/2/issue"));
+        assert!(allow.covers(&Method::GET, "/r%65st"));
+        assert!(!allow.covers(&Method::POST, "/rest/api"));
+        assert!(!allow.covers(&Method::GET, "/rest/../admin"));
+    }
+}

@@ -1,0 +1,43 @@
+//! The one form of a path that rules are matched on, or the reason why there is no such form.
+
+use crate::oauth::percent::{self, Plus};
+
+/// A path decoded once, with exactly one reading: no dot segments, empty segments, parameters or encoded delimiters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CanonicalPath(String);
+
+impl CanonicalPath {
+    /// # Errors
+    /// What in `raw` two servers may read differently, in words for the operator.
+    pub fn of(raw: &str) -> Result<Self, &'static str> {
+        if !raw.starts_with('/') {
+            return Err("a path that does not begin with a slash");
+        }
+        let decoded = percent::decode(raw.as_bytes(), Plus::IsPlus).map_err(|_| "a % without two hexadecimal digits")?;
+        let decoded = std::str::from_utf8(&decoded).map_err(|_| "bytes that are not UTF-8")?;
+        // Slashes of the raw path only: an encoded one is a slash to some backends and a character to others.
+        if decoded.matches('/').count() != raw.matches('/').count() {
+            return Err("an encoded slash");
+        }
+        match decoded.chars().find(|c| matches!(c, '\\' | ';' | '%' | '?' | '#') || c.is_control()) {
+            Some('\\') => return Err("a backslash"),
+            Some(';') => return Err("a semicolon (path parameters)"),
+            Some('%') => return Err("an encoded % (double encoding)"),
+            Some('?' | '#') => return Err("an encoded ? or #"),
+            Some(_) => return Err("a control character"),
+            None => {}
+        }
+        if decoded.contains("//") {
+            return Err("an empty segment (//)");
+        }
+        if decoded.split('/').any(|segment| matches!(segment, "." | "..")) {
+            return Err("a dot segment (. or ..)");
+        }
+        Ok(Self(decoded.to_owned()))
+    }
+
+    /// The decoded path.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}

@@ -1,0 +1,167 @@
+//! Path patterns: `*` within a segment, `**` for any number of segments.
+
+use std::fmt;
+
+use super::path::CanonicalPath;
+
+/// A pattern such as `/status`, `/static/*.css` or `/rest/**`.
+///
+/// `/rest/**` also matches `/rest` itself. Patterns are written decoded (`/a b`, not `/a%20b`), and are matched as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathPattern {
+    text: String,
+    segments: Vec<Segment>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Segment {
+    /// `**`
+    Any,
+    /// Literal text with `*` for any characters.
+    Glob(String),
+}
+
+/// Why a text is no pattern, and what to write instead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BadPattern(pub &'static str);
+
+impl fmt::Display for BadPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl PathPattern {
+    /// # Errors
+    /// [`BadPattern`] for a pattern that can match no path, or that would not mean what it seems to.
+    pub fn parse(text: &str) -> Result<Self, BadPattern> {
+        if !text.starts_with('/') {
+            return Err(BadPattern("a path pattern begins with a slash"));
+        }
+        if text.contains(['?', '#', ';', '\\', '%']) {
+            return Err(BadPattern("a path pattern has no query, fragment, ; \\ or % in it; write characters decoded"));
+        }
+        if text.split('/').skip(1).any(|segment| segment.len() > 2 && segment.contains("**")) {
+            return Err(BadPattern("** stands alone between slashes; within a name write a single *"));
+        }
+        // A lone slash at the end is a segment of its own: /a/ is not /a.
+        let inner = text.split('/').skip(1);
+        if text.contains("//") || text.split('/').any(|s| matches!(s, "." | "..")) {
+            return Err(BadPattern("a path pattern has no // and no . or .. in it"));
+        }
+        let segments = inner.map(|s| if s == "**" { Segment::Any } else { Segment::Glob(s.to_owned()) }).collect();
+        Ok(Self { text: text.to_owned(), segments })
+    }
+
+    /// Whether the whole path matches.
+    pub fn matches(&self, path: &CanonicalPath) -> bool {
+        let segments: Vec<&str> = path.as_str().split('/').skip(1).collect();
+        matches_all(&self.segments, &segments, false)
+    }
+
+    /// Whether the path would match if letters had no case.
+    pub fn matches_in_any_case(&self, path: &CanonicalPath) -> bool {
+        let segments: Vec<&str> = path.as_str().split('/').skip(1).collect();
+        matches_all(&self.segments, &segments, true)
+    }
+}
+
+impl fmt::Display for PathPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Matches with one point to come back to, so that the time stays within pattern × path however many `**` there are.
+fn matches_all(pattern: &[Segment], path: &[&str], any_case: bool) -> bool {
+    backtrack(
+        pattern,
+        path,
+        |segment| matches!(segment, Segment::Any),
+        |segment, text| match segment {
+            Segment::Any => false,
+            Segment::Glob(glob) if any_case => glob_matches(&glob.to_lowercase(), &text.to_lowercase()),
+            Segment::Glob(glob) => glob_matches(glob, text),
+        },
+    )
+}
+
+fn glob_matches(glob: &str, text: &str) -> bool {
+    let (glob, text): (Vec<char>, Vec<char>) = (glob.chars().collect(), text.chars().collect());
+    backtrack(&glob, &text, |c| *c == '*', |wanted, c| wanted == c)
+}
+
+/// Wildcard matching: `is_wild` elements of the pattern stand for any run of items, the others for one item.
+fn backtrack<P, T>(pattern: &[P], items: &[T], is_wild: impl Fn(&P) -> bool, one: impl Fn(&P, &T) -> bool) -> bool {
+    let (mut p, mut i) = (0, 0);
+    let mut resume: Option<(usize, usize)> = None;
+    while i < items.len() {
+        match pattern.get(p) {
+            Some(wild) if is_wild(wild) => {
+                resume = Some((p, i));
+                p += 1;
+            }
+            Some(single) if one(single, &items[i]) => (p, i) = (p + 1, i + 1),
+            _ => match &mut resume {
+                Some((wild, from)) => {
+                    *from += 1;
+                    (p, i) = (*wild + 1, *from);
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[p..].iter().all(is_wild)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matches(pattern: &str, path: &str) -> bool {
+        PathPattern::parse(pattern).unwrap().matches(&CanonicalPath::of(path).unwrap())
+    }
+
+    #[test]
+    fn a_star_stays_within_a_segment() {
+        assert!(matches("/static/*.css", "/static/a.css"));
+        assert!(!matches("/static/*.css", "/static/a/b.css"));
+        assert!(!matches("/static/*.css", "/static/a.css/"));
+        assert!(matches("/a/*/c", "/a/b/c"));
+        assert!(!matches("/a/*/c", "/a/c"));
+    }
+
+    #[test]
+    fn two_stars_cross_segments_and_match_none() {
+        for path in ["/rest", "/rest/", "/rest/a/b/c"] {
+            assert!(matches("/rest/**", path), "{path}");
+        }
+        assert!(!matches("/rest/**", "/restricted"));
+        assert!(matches("/**/secret/*", "/a/b/secret/x"));
+        assert!(!matches("/**/secret/*", "/a/b/secret"));
+        assert!(matches("/**", "/"));
+    }
+
+    #[test]
+    fn nothing_matches_by_prefix_or_in_another_case() {
+        assert!(!matches("/status", "/status/"));
+        assert!(!matches("/status", "/statusx"));
+        assert!(!matches("/status", "/Status"));
+    }
+
+    #[test]
+    fn what_can_match_nothing_is_no_pattern() {
+        for text in ["", "status", "/a//b", "/a/../b", "/a**", "/a?x=1", "/a%20b", "/a;b", "/."] {
+            assert!(PathPattern::parse(text).is_err(), "{text}");
+        }
+        for text in ["/", "/a/", "/**/b", "/a b"] {
+            assert!(PathPattern::parse(text).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn many_stars_take_no_more_than_pattern_times_path() {
+        let pattern = format!("/{}b", "*a".repeat(200));
+        assert!(!matches(&pattern, &format!("/{}", "a".repeat(4000))));
+    }
+}
