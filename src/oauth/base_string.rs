@@ -61,6 +61,8 @@ impl Authority {
     /// with a port of 1 to 65535 without leading zeros.
     pub fn parse(text: &str) -> Option<Self> {
         let (host, port) = match text.rsplit_once(':') {
+            // RFC 3986 §3.2.3: an empty port is the default port.
+            Some((host, "")) => (host, None),
             Some((host, port)) if !port.ends_with(']') => (host, Some(parse_port(port)?)),
             _ => (text, None),
         };

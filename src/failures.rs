@@ -1,0 +1,107 @@
+//! Bad signatures, counted per (address, consumer), so that a flood of them costs no RSA operations for long.
+//!
+//! Never per consumer alone: that would let a stranger lock a consumer out.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::{Duration, Instant};
+
+use dashmap::DashMap;
+
+use crate::consumers::ConsumerKey;
+
+/// Who sends bad signatures in whose name.
+#[derive(Debug)]
+pub struct FailedSignatures {
+    /// When the failures of a pair will have been worked off (the generic cell rate algorithm's "theoretical arrival").
+    worked_off: DashMap<(IpAddr, ConsumerKey), Duration>,
+    started: Instant,
+}
+
+impl Default for FailedSignatures {
+    fn default() -> Self {
+        Self { worked_off: DashMap::new(), started: Instant::now() }
+    }
+}
+
+impl FailedSignatures {
+    /// Whether another signature of this pair may be looked at.
+    ///
+    /// # Errors
+    /// How long until it may.
+    pub fn check(&self, address: IpAddr, consumer: &ConsumerKey) -> Result<(), Duration> {
+        if self.worked_off.is_empty() {
+            return Ok(());
+        }
+        let Some(worked_off) = self.worked_off.get(&(network(address), consumer.clone())).map(|entry| *entry) else {
+            return Ok(());
+        };
+        let ahead = worked_off.saturating_sub(self.started.elapsed());
+        ahead.checked_sub(INTERVAL * BURST).map_or(Ok(()), Err)
+    }
+
+    /// Counts a bad signature.
+    pub fn record(&self, address: IpAddr, consumer: &ConsumerKey) {
+        // At the bound further pairs are not counted: whoever has that many addresses is not stopped by counting them.
+        if self.worked_off.len() >= MAX_PAIRS {
+            return;
+        }
+        let now = self.started.elapsed();
+        let mut entry = self.worked_off.entry((network(address), consumer.clone())).or_insert(now);
+        *entry = (*entry).max(now) + INTERVAL;
+    }
+
+    /// Forgets the pairs whose failures are worked off.
+    pub fn sweep(&self) {
+        let now = self.started.elapsed();
+        self.worked_off.retain(|_, worked_off| *worked_off > now);
+    }
+}
+
+/// Failures at once before a pair has to wait: more than a misconfigured client sends while somebody looks into it, and
+/// about a tenth of a second of work at 4096 bits.
+const BURST: u32 = 2000;
+
+/// One failure is worked off in this time: 100 a second cost half a percent of a core at 4096 bits.
+const INTERVAL: Duration = Duration::from_millis(10);
+
+/// Pairs that are counted at once; about 10 MB.
+const MAX_PAIRS: usize = 65_536;
+
+/// IPv6 hosts own a /64 (RFC 6177), so that is what is counted.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+        v4 => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_is_stopped_for_its_address_and_consumer_alone() {
+        let failures = FailedSignatures::default();
+        let key = |text| ConsumerKey::new(text).unwrap();
+        let (flooding, other): (IpAddr, IpAddr) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
+        for _ in 0..BURST * 2 {
+            failures.record(flooding, &key("a"));
+        }
+        assert!(failures.check(flooding, &key("a")).is_err());
+        assert!(failures.check(flooding, &key("b")).is_ok());
+        assert!(failures.check(other, &key("a")).is_ok());
+    }
+
+    #[test]
+    fn a_few_failures_stop_nobody() {
+        let failures = FailedSignatures::default();
+        let (address, key) = ("2001:db8::1".parse().unwrap(), ConsumerKey::new("a").unwrap());
+        for _ in 0..BURST / 2 {
+            failures.record(address, &key);
+        }
+        assert_eq!(failures.check(address, &key), Ok(()));
+    }
+}

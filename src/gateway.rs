@@ -1,0 +1,139 @@
+//! The policy in one expression: what passes, as whom, and what is refused.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::clock::Clock;
+use crate::failures::FailedSignatures;
+use crate::policy::Policy;
+use crate::refusal::Refusal;
+use crate::replay::NonceTable;
+use crate::request::{AnonymousRequest, BodyBudget, InboundRequest, SignedRequest, VerifiedRequest, Verifier};
+use crate::routes::{Access, Decision};
+
+/// What is shared by all data-plane threads.
+#[derive(Debug)]
+pub struct Gateway {
+    /// The snapshot in force; swapped by the control plane.
+    pub policy: Arc<ArcSwap<Policy>>,
+    /// Nonces that were accepted.
+    pub nonces: NonceTable,
+    /// Bad signatures by address and consumer.
+    pub failures: FailedSignatures,
+    /// Memory for held bodies.
+    pub budget: Arc<BodyBudget>,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// What may be forwarded, and on what ground.
+#[derive(Debug)]
+pub enum Admission {
+    /// Proved: it has a consumer.
+    Verified(Box<VerifiedRequest>),
+    /// The route asks for no proof: it has no identity.
+    Anonymous(AnonymousRequest),
+    /// The route is only observed: it has no identity, and this is what would have become of it.
+    Observed(AnonymousRequest, Verdict),
+}
+
+/// What a trial run found.
+#[derive(Debug)]
+pub enum Verdict {
+    /// It would have been admitted.
+    Admitted,
+    /// It would have been refused.
+    Refused(Refusal),
+}
+
+/// What is learnt of a request on the way, for the log, whether it passes or not.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// The consumer key that it claims, or, once it is admitted, has.
+    pub consumer: Option<String>,
+}
+
+impl Gateway {
+    /// The policy. What a route does not exempt, only a proof lets pass.
+    ///
+    /// # Errors
+    /// The [`Refusal`] that stops the request; nothing of it has reached the backend.
+    pub async fn admit(
+        &self,
+        mut inbound: InboundRequest,
+        route: Decision<'_>,
+        policy: &Policy,
+        seen: &mut Seen,
+    ) -> Result<Admission, Refusal> {
+        match route.access {
+            Access::Deny => Err(Refusal::RouteDenied { ambiguity: route.ambiguity }),
+            Access::Open => Ok(Admission::Anonymous(AnonymousRequest::new(inbound))),
+            Access::Observe => {
+                let trial = inbound.copy_for_trial(policy, &self.budget).await;
+                let verdict = Verdict::of(self.prove(trial, policy, seen).await);
+                Ok(Admission::Observed(AnonymousRequest::new(inbound), verdict))
+            }
+            Access::Optional => {
+                inbound.hold_form(policy, &self.budget).await?;
+                if inbound.carries_credentials() {
+                    self.prove(inbound, policy, seen).await.map(|proved| Admission::Verified(Box::new(proved)))
+                } else {
+                    Ok(Admission::Anonymous(AnonymousRequest::new(inbound)))
+                }
+            }
+            Access::Signed => self.prove(inbound, policy, seen).await.map(|proved| Admission::Verified(Box::new(proved))),
+        }
+    }
+
+    /// From what was received to what was proved.
+    async fn prove(
+        &self,
+        mut inbound: InboundRequest,
+        policy: &Policy,
+        seen: &mut Seen,
+    ) -> Result<VerifiedRequest, Refusal> {
+        inbound.hold_form(policy, &self.budget).await?;
+        if !inbound.carries_credentials() {
+            let other = inbound.has_other_authorization();
+            return Err(if other { Refusal::OtherScheme } else { Refusal::NoCredentials });
+        }
+        let settings = &policy.settings;
+        let verifier = Verifier {
+            settings,
+            nonces: &self.nonces,
+            failures: &self.failures,
+            budget: &self.budget,
+            clock: &self.clock,
+        };
+        let signed = inbound.parse_oauth(settings.limits.parameters)?;
+        seen.consumer = Some(signed.claimed_key().to_owned());
+        self.stay_silent_about_unknown(&signed, policy, verifier)?;
+        signed.identify(&policy.consumers, self.clock.wall())?.verify(verifier).await
+    }
+
+    /// Where unknown consumers must not be told apart, one meets the checks that a known one meets before its signature.
+    fn stay_silent_about_unknown(
+        &self,
+        signed: &SignedRequest,
+        policy: &Policy,
+        verifier: Verifier<'_>,
+    ) -> Result<(), Refusal> {
+        let settings = &policy.settings;
+        let known = policy.consumers.get(signed.claimed_key()).is_some_and(|known| known.is_active(self.clock.wall()));
+        if settings.refusals.reveal_unknown_consumer || known {
+            return Ok(());
+        }
+        let (given, acceptable) = (signed.signature_method(), &settings.verify.signature_methods);
+        if !acceptable.contains(&given) {
+            return Err(Refusal::SignatureMethodNotTheConsumers { given, acceptable: acceptable.clone() });
+        }
+        signed.check_time(verifier)
+    }
+}
+
+impl Verdict {
+    fn of(proved: Result<VerifiedRequest, Refusal>) -> Self {
+        proved.map_or_else(Self::Refused, |_| Self::Admitted)
+    }
+}

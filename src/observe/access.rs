@@ -1,0 +1,175 @@
+//! The access log: one JSON object a line, written when an answer has gone out.
+//!
+//! Neither query nor headers are in it: they carry signatures and secrets.
+
+use std::cell::RefCell;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use http::{HeaderValue, Method, StatusCode};
+use serde::Serialize;
+
+use super::sink::Sink;
+
+/// One request, from its head to the end of its answer.
+#[derive(Debug)]
+pub struct AccessRecord {
+    /// When the head was there.
+    pub started: Instant,
+    /// What the backend was told too.
+    pub request_id: HeaderValue,
+    /// The other end of the connection.
+    pub peer: IpAddr,
+    /// The request method.
+    pub method: Method,
+    /// The raw path, without the query.
+    pub path: String,
+    /// What was decided, and how long it took.
+    pub outcome: Outcome,
+    /// Bytes of the answer's body.
+    pub bytes_out: u64,
+}
+
+/// What was decided about a request.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// The status of the answer.
+    pub status: StatusCode,
+    /// The consumer key: proved if the verdict is `admitted`, else claimed.
+    pub consumer: Option<String>,
+    /// The user that the backend was told.
+    pub user: Option<String>,
+    /// `admitted`, `anonymous`, or a refusal's code.
+    pub verdict: &'static str,
+    /// The operator's sentence.
+    pub reason: Option<String>,
+    /// Until the request went out or was refused.
+    pub gateway: Duration,
+    /// From then until the head of the backend's answer.
+    pub upstream: Option<Duration>,
+}
+
+impl AccessRecord {
+    /// Writes the line.
+    pub fn write(&self, sink: &Sink) {
+        thread_local! {
+            static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+        }
+        LINE.with_borrow_mut(|line| {
+            line.clear();
+            let written = with_time(|time| serde_json::to_writer(&mut *line, &self.fields(time)));
+            if written.is_ok() {
+                line.push(b'\n');
+                sink.append(line);
+            }
+        });
+    }
+
+    fn fields<'a>(&'a self, time: &'a str) -> Fields<'a> {
+        Fields {
+            time,
+            request_id: self.request_id.to_str().unwrap_or_default(),
+            peer: self.peer,
+            method: self.method.as_str(),
+            path: OneLine(&self.path),
+            status: self.outcome.status.as_u16(),
+            consumer: self.outcome.consumer.as_deref().map(OneLine),
+            user: self.outcome.user.as_deref().map(OneLine),
+            verdict: self.outcome.verdict,
+            reason: self.outcome.reason.as_deref(),
+            gateway_us: micros(self.outcome.gateway),
+            upstream_us: self.outcome.upstream.map(micros),
+            bytes_out: self.bytes_out,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Fields<'a> {
+    time: &'a str,
+    request_id: &'a str,
+    peer: IpAddr,
+    method: &'a str,
+    path: OneLine<'a>,
+    status: u16,
+    consumer: Option<OneLine<'a>>,
+    user: Option<OneLine<'a>>,
+    verdict: &'static str,
+    reason: Option<&'a str>,
+    gateway_us: u64,
+    upstream_us: Option<u64>,
+    bytes_out: u64,
+}
+
+/// JSON escapes what ends a line for a computer; U+2028, U+0085 and terminal controls, which do so for people, it leaves.
+struct OneLine<'a>(&'a str);
+
+impl Serialize for OneLine<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.0.is_ascii() {
+            return serializer.serialize_str(self.0);
+        }
+        let plain = |c: char| if c.is_alphanumeric() || c.is_ascii() { c.to_string() } else { c.escape_unicode().to_string() };
+        serializer.serialize_str(&self.0.chars().map(plain).collect::<String>())
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// The time in RFC 3339 with milliseconds, UTC. The part up to the second is made once a second.
+fn with_time<T>(use_it: impl FnOnce(&str) -> T) -> T {
+    thread_local! {
+        static SECOND: RefCell<(i64, String)> = const { RefCell::new((0, String::new())) };
+    }
+    let now = jiff::Timestamp::now();
+    SECOND.with_borrow_mut(|(second, text)| {
+        if *second != now.as_second() || text.is_empty() {
+            *second = now.as_second();
+            let whole = jiff::Timestamp::from_second(*second).unwrap_or_default();
+            // 2026-01-02T03:04:05Z without the Z
+            *text = whole.to_string().trim_end_matches('Z').to_owned();
+        }
+        let whole = text.len();
+        let millis = now.subsec_millisecond().unsigned_abs();
+        text.push('.');
+        text.extend([millis / 100, millis / 10 % 10, millis % 10].map(|digit| char::from(b'0' + digit as u8)));
+        text.push('Z');
+        let result = use_it(text);
+        text.truncate(whole);
+        result
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_has_three_digits_of_milliseconds() {
+        for _ in 0..20 {
+            with_time(|time| {
+                assert_eq!(time.len(), "2026-01-02T03:04:05.678Z".len(), "{time}");
+                assert!(time.parse::<jiff::Timestamp>().is_ok(), "{time}");
+            });
+            std::thread::sleep(Duration::from_millis(7));
+        }
+    }
+
+    #[test]
+    fn a_record_is_one_line_whatever_is_in_it() {
+        let record = AccessRecord {
+            started: Instant::now(),
+            request_id: HeaderValue::from_static("r"),
+            peer: "192.0.2.1".parse().unwrap(),
+            method: Method::GET,
+            path: "/a\r\n\u{2028}\u{1b}[31m\u{202e}ä".to_owned(),
+            outcome: Outcome { verdict: "anonymous", ..Outcome::default() },
+            bytes_out: 0,
+        };
+        let text = serde_json::to_string(&record.fields("t")).unwrap();
+        assert!(!text.contains(['\n', '\r', '\u{2028}', '\u{1b}', '\u{202e}']), "{text}");
+        assert!(text.contains('ä'));
+    }
+}

@@ -1,0 +1,11 @@
+//! What the gateway says of itself: the access log, diagnostics, counts.
+
+mod access;
+mod counts;
+mod diagnostics;
+mod sink;
+
+pub use access::{AccessRecord, Outcome};
+pub use counts::VerdictCounts;
+pub use diagnostics::install as install_diagnostics;
+pub use sink::Sink;

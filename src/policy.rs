@@ -1,0 +1,15 @@
+//! What a request is judged by: one immutable snapshot, swapped whole and loaded once per request.
+
+use std::sync::Arc;
+
+use crate::config::Settings;
+use crate::consumers::ConsumerList;
+
+/// The configuration and the consumers, as they stood when the request came.
+#[derive(Debug)]
+pub struct Policy {
+    /// countersign.yaml.
+    pub settings: Arc<Settings>,
+    /// consumers.yaml.
+    pub consumers: Arc<ConsumerList>,
+}

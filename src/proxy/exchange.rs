@@ -1,0 +1,169 @@
+//! One exchange: a request in, the verdict, the backend's answer or a refusal out.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::{HeaderValue, Request, Response, StatusCode};
+use hyper::body::{Body, Incoming};
+
+use super::connection::Activity;
+use super::headers;
+use super::plane::Plane;
+use super::pool::{Lease, Timeouts};
+use super::response::{Ending, ResponseBody, Shown, refused};
+use super::tunnel;
+use crate::config::{RefusalSettings, Settings};
+use crate::gateway::{Admission, Seen, Verdict};
+use crate::observe::{AccessRecord, Outcome};
+use crate::policy::Policy;
+use crate::refusal::Refusal;
+use crate::request::{InboundRequest, Peer, RequestBody, UpstreamRequest, is_in};
+use crate::routes::Decision;
+
+/// Answers one request.
+pub(super) async fn exchange(
+    plane: Rc<Plane>,
+    activity: Arc<Activity>,
+    peer: Peer,
+    request: Request<Incoming>,
+) -> Response<ResponseBody> {
+    let has_body = !request.body().is_end_stream();
+    activity.begin(has_body);
+    let policy = plane.shared.gateway.policy.load_full();
+    let believed = is_in(&policy.settings.trusted_proxies, peer.address);
+    let record = AccessRecord {
+        started: Instant::now(),
+        request_id: headers::request_id(request.headers(), believed, || plane.fresh_request_id()),
+        peer: peer.address,
+        method: request.method().clone(),
+        path: request.uri().path().to_owned(),
+        outcome: Outcome::default(),
+        bytes_out: 0,
+    };
+    let ending = Ending { record, sink: Arc::clone(&plane.shared.sink), activity };
+    Exchange { plane, policy, peer, ending, realm: None, reveal: None, has_body }.answer(request).await
+}
+
+/// What is known while a request is answered.
+struct Exchange {
+    plane: Rc<Plane>,
+    policy: Arc<Policy>,
+    peer: Peer,
+    ending: Ending,
+    realm: Option<String>,
+    reveal: Option<RefusalSettings>,
+    has_body: bool,
+}
+
+impl Exchange {
+    async fn answer(mut self, request: Request<Incoming>) -> Response<ResponseBody> {
+        match self.forwarded(request).await {
+            Ok((response, lease)) => self.backends_answer(response, lease),
+            Err(refusal) => self.refusal(&refusal),
+        }
+    }
+
+    /// The request's way to the backend and back; every early return is a refusal.
+    async fn forwarded(&mut self, request: Request<Incoming>) -> Result<(Response<Incoming>, Lease), Refusal> {
+        let policy = Arc::clone(&self.policy);
+        let (parts, body) = request.into_parts();
+        let inbound = InboundRequest::read(parts, RequestBody::Streaming(body), self.peer, &policy.settings)?;
+        let route = policy.settings.routes.decide(inbound.method(), inbound.path());
+        self.realm = Some(inbound.origin().base_url());
+        let mut seen = Seen::default();
+        let admission = self.plane.shared.gateway.admit(inbound, route, &policy, &mut seen).await;
+        self.note(seen, &policy);
+        let upstream = self.admitted(admission?, route, &policy.settings);
+        self.ending.record.outcome.gateway = self.ending.record.started.elapsed();
+        self.send(upstream, &policy.settings).await
+    }
+
+    fn note(&mut self, seen: Seen, policy: &Policy) {
+        if let Some(key) = &seen.consumer {
+            let reveal = policy.consumers.get(key).and_then(|consumer| consumer.reveal);
+            self.reveal = reveal.map(|reveal| RefusalSettings { reveal, ..policy.settings.refusals });
+        }
+        self.ending.record.outcome.consumer = seen.consumer;
+    }
+
+    fn admitted(&mut self, admission: Admission, route: Decision<'_>, settings: &Settings) -> UpstreamRequest {
+        let outcome = &mut self.ending.record.outcome;
+        let request_id = &self.ending.record.request_id;
+        match admission {
+            Admission::Verified(verified) => {
+                outcome.verdict = "admitted";
+                outcome.user = verified.user().map(str::to_owned);
+                UpstreamRequest::verified(*verified, settings, route.rule, request_id)
+            }
+            Admission::Anonymous(anonymous) => {
+                outcome.verdict = "anonymous";
+                UpstreamRequest::anonymous(anonymous, settings, route.rule, request_id)
+            }
+            Admission::Observed(anonymous, verdict) => {
+                match verdict {
+                    Verdict::Admitted => {
+                        outcome.verdict = "admitted";
+                        outcome.reason = Some("observed: it would have been admitted".to_owned());
+                    }
+                    Verdict::Refused(refusal) => {
+                        outcome.verdict = refusal.code();
+                        outcome.reason = Some(format!("observed: it would have been refused: {refusal}"));
+                    }
+                }
+                self.plane.shared.observed.add(outcome.verdict);
+                UpstreamRequest::anonymous(anonymous, settings, route.rule, request_id)
+            }
+        }
+    }
+
+    async fn send(&mut self, upstream: UpstreamRequest, settings: &Settings) -> Result<(Response<Incoming>, Lease), Refusal> {
+        let UpstreamRequest { mut request, upstream } = upstream;
+        let _in_flight = self.plane.shared.in_flight(&upstream)?;
+        let client = request.extensions_mut().remove::<hyper::upgrade::OnUpgrade>();
+        let asked_for_upgrade = request.headers().contains_key(http::header::UPGRADE);
+        let times = Timeouts { connect: settings.timeouts.connect, response: settings.timeouts.response };
+        let sent = Instant::now();
+        let (mut response, lease) = self.plane.pool.send(request, &upstream, times).await?;
+        self.ending.record.outcome.upstream = Some(sent.elapsed());
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            match client.filter(|_| asked_for_upgrade) {
+                Some(client) => tunnel::open(client, &mut response, self.plane.drain.clone(), settings.timeouts.idle),
+                None => return Err(Refusal::UpstreamBroken("it switched protocols unasked".to_owned())),
+            }
+        }
+        Ok((response, lease))
+    }
+
+    fn backends_answer(mut self, response: Response<Incoming>, lease: Lease) -> Response<ResponseBody> {
+        let (mut parts, body) = response.into_parts();
+        headers::strip_response(&mut parts.headers, parts.status);
+        self.ending.record.outcome.status = parts.status;
+        self.plane.shared.counts.add(self.ending.record.outcome.verdict);
+        let timeout = self.policy.settings.timeouts.response;
+        Response::from_parts(parts, ResponseBody::backends(body, lease, timeout, self.ending))
+    }
+
+    fn refusal(mut self, refusal: &Refusal) -> Response<ResponseBody> {
+        let settings = &self.policy.settings;
+        let realm = self.realm.take().unwrap_or_else(|| "countersign".to_owned());
+        let shown = Shown { settings: self.reveal.unwrap_or(settings.refusals), realm, close: self.has_body };
+        let (mut parts, body) = refused(refusal, &shown).into_parts();
+        parts.headers.insert(http::header::CONTENT_LENGTH, body.len().into());
+        let outcome = &mut self.ending.record.outcome;
+        outcome.status = refusal.status();
+        outcome.verdict = refusal.code();
+        outcome.reason = Some(refusal.to_string());
+        if outcome.gateway == Duration::ZERO {
+            outcome.gateway = self.ending.record.started.elapsed();
+        }
+        self.plane.shared.counts.add(refusal.code());
+        Response::from_parts(parts, ResponseBody::own(body, self.ending))
+    }
+}
+
+/// A request id: the process's random number and a count.
+pub(super) fn request_id(process: u64, thread: u64, count: u64) -> HeaderValue {
+    let text = format!("{process:016x}{thread:02x}{count:010x}");
+    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("-"))
+}

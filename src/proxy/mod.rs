@@ -1,0 +1,13 @@
+//! The data plane: listeners, connections, header hygiene, the backend's connections.
+
+mod connection;
+mod exchange;
+pub mod headers;
+mod limits;
+mod plane;
+mod pool;
+mod response;
+mod tunnel;
+
+pub use limits::ConnectionLimits;
+pub use plane::{DataPlane, Drain, Shared};

@@ -1,0 +1,222 @@
+//! The data plane: threads that each accept, verify and forward on their own, sharing only the gateway.
+//!
+//! Listening sockets are bound once and duplicated for each thread, never opened with `SO_REUSEPORT`: with that a second
+//! process could bind the same port unnoticed, with a nonce table of its own.
+
+use std::cell::Cell;
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::num::NonZeroUsize;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use dashmap::DashMap;
+use http::HeaderValue;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::LocalSet;
+
+use super::connection;
+use super::exchange;
+use super::limits::{ConnectionLimits, Full, Place};
+use super::pool::Pool;
+use crate::config::{Server, Upstream};
+use crate::gateway::Gateway;
+use crate::oauth::base_string::Scheme;
+use crate::observe::{Sink, VerdictCounts};
+use crate::refusal::Refusal;
+use crate::request::Peer;
+
+/// What the threads share.
+#[derive(Debug)]
+pub struct Shared {
+    /// Who judges.
+    pub gateway: Gateway,
+    /// Where access lines go.
+    pub sink: Arc<Sink>,
+    /// Open connections.
+    pub connections: Arc<ConnectionLimits>,
+    /// Verdicts given.
+    pub counts: VerdictCounts,
+    /// Verdicts on observed routes.
+    pub observed: VerdictCounts,
+    /// Requests in flight, by upstream.
+    pub in_flight: DashMap<Vec<Server>, Arc<AtomicUsize>>,
+    /// Makes request ids of two processes differ.
+    pub process: u64,
+}
+
+/// Whether the gateway is stopping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drain {
+    /// It is not.
+    Running,
+    /// No new connections; what is in flight is finished.
+    Draining,
+    /// What is not finished ends now.
+    TimeIsUp,
+}
+
+/// One thread's part.
+pub(super) struct Plane {
+    pub(super) shared: Arc<Shared>,
+    pub(super) pool: Rc<Pool>,
+    pub(super) drain: watch::Receiver<Drain>,
+    thread: u64,
+    requests: Cell<u64>,
+}
+
+/// The running threads.
+#[derive(Debug)]
+pub struct DataPlane {
+    threads: Vec<JoinHandle<()>>,
+    drain: watch::Sender<Drain>,
+    shared: Arc<Shared>,
+}
+
+impl Shared {
+    /// Counts a request to an upstream that has a limit, until the guard is dropped.
+    pub(super) fn in_flight(&self, upstream: &Upstream) -> Result<Option<InFlight>, Refusal> {
+        let Some(limit) = upstream.max_in_flight.map(NonZeroUsize::get) else { return Ok(None) };
+        let count = Arc::clone(&self.in_flight.entry(upstream.servers.clone()).or_default());
+        let before = count.fetch_add(1, Ordering::SeqCst);
+        let guard = InFlight(count);
+        if before < limit { Ok(Some(guard)) } else { Err(Refusal::UpstreamBusy { limit }) }
+    }
+}
+
+/// A place among the requests in flight.
+pub(super) struct InFlight(Arc<AtomicUsize>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl DataPlane {
+    /// Starts `threads` threads on duplicates of `listeners`.
+    ///
+    /// # Errors
+    /// If a socket cannot be duplicated or a thread cannot be started.
+    pub fn start(shared: &Arc<Shared>, listeners: &[StdListener], threads: NonZeroUsize) -> io::Result<Self> {
+        let (drain, receiver) = watch::channel(Drain::Running);
+        let mut handles = Vec::with_capacity(threads.get());
+        for thread in 0..threads.get() {
+            let listeners = listeners.iter().map(StdListener::try_clone).collect::<io::Result<Vec<_>>>()?;
+            let (shared, drain) = (Arc::clone(shared), receiver.clone());
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let run = move || {
+                let pool = Rc::new(Pool::default());
+                let plane = Rc::new(Plane { shared, pool, drain, thread: thread as u64, requests: Cell::new(0) });
+                LocalSet::new().block_on(&runtime, run(plane, listeners));
+            };
+            handles.push(std::thread::Builder::new().name(format!("data-{thread}")).spawn(run)?);
+        }
+        Ok(Self { threads: handles, drain, shared: Arc::clone(shared) })
+    }
+
+    /// Finishes what is in flight, within `grace`, and ends the threads. Says how many connections were cut off.
+    pub async fn stop(self, grace: Duration) -> usize {
+        self.drain.send_replace(Drain::Draining);
+        let all_closed = async {
+            while self.shared.connections.open() > 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let _ = tokio::time::timeout(grace, all_closed).await;
+        let cut_off = self.shared.connections.open();
+        self.drain.send_replace(Drain::TimeIsUp);
+        for thread in self.threads {
+            if thread.join().is_err() {
+                tracing::error!("a data-plane thread had panicked");
+            }
+        }
+        cut_off
+    }
+
+    /// Whether all threads run; one that ended has panicked.
+    pub fn is_whole(&self) -> bool {
+        !self.threads.iter().any(JoinHandle::is_finished)
+    }
+}
+
+impl Plane {
+    pub(super) fn fresh_request_id(&self) -> HeaderValue {
+        self.requests.set(self.requests.get() + 1);
+        exchange::request_id(self.shared.process, self.thread, self.requests.get())
+    }
+}
+
+/// A thread's life: accept until draining, then wait until time is up.
+async fn run(plane: Rc<Plane>, listeners: Vec<StdListener>) {
+    let mut drain = plane.drain.clone();
+    for listener in listeners {
+        tokio::task::spawn_local(accept(Rc::clone(&plane), listener));
+    }
+    let pool = Rc::clone(&plane.pool);
+    tokio::task::spawn_local(async move {
+        loop {
+            tokio::time::sleep(KEEP_IDLE / 4).await;
+            pool.sweep(KEEP_IDLE);
+        }
+    });
+    let _ = drain.wait_for(|drain| *drain == Drain::TimeIsUp).await;
+    plane.pool.clear();
+}
+
+async fn accept(plane: Rc<Plane>, listener: StdListener) {
+    let listener = match listener.set_nonblocking(true).and_then(|()| TcpListener::from_std(listener)) {
+        Ok(listener) => listener,
+        Err(error) => return tracing::error!(%error, "a listener cannot be used"),
+    };
+    let mut drain = plane.drain.clone();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, address)) => welcome(&plane, stream, address),
+                Err(error) => pause_after(error).await,
+            },
+            _ = drain.wait_for(|drain| *drain != Drain::Running) => return,
+        }
+    }
+}
+
+fn welcome(plane: &Rc<Plane>, stream: TcpStream, address: SocketAddr) {
+    let settings = Arc::clone(&plane.shared.gateway.policy.load().settings);
+    let peer = Peer { address: address.ip().to_canonical(), scheme: Scheme::Http };
+    match plane.shared.connections.enter(peer.address, &settings.limits) {
+        Ok(place) => start(plane, stream, peer, place, &settings),
+        Err(full) => {
+            plane.shared.counts.add("connection_refused");
+            let limit = if full == Full::InAll { "limits.connections" } else { "limits.connections_per_address" };
+            tracing::debug!(peer = %peer.address, limit, "a connection was closed at once");
+        }
+    }
+}
+
+fn start(plane: &Rc<Plane>, stream: TcpStream, peer: Peer, place: Place, settings: &crate::config::Settings) {
+    let served =
+        connection::serve(Rc::clone(plane), stream, peer, place, settings.limits.clone(), settings.timeouts.clone());
+    tokio::task::spawn_local(served);
+}
+
+/// A connection that ended before it was accepted is nobody's trouble; out of descriptors or memory, waiting is all
+/// there is, and accepting again at once would spin.
+async fn pause_after(error: io::Error) {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    if matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {
+        return;
+    }
+    tracing::error!(%error, "no connection can be accepted");
+    tokio::time::sleep(ACCEPT_PAUSE).await;
+}
+
+/// How long an idle connection to the backend is kept; shorter than the 60 s to 75 s after which common servers close
+/// theirs, so that we rarely send into a closing one.
+const KEEP_IDLE: Duration = Duration::from_secs(50);
+
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -1,0 +1,194 @@
+//! Connections to the backend, kept alive and used again; one pool for each data-plane thread, so nothing is locked.
+//!
+//! A connection goes back only when both messages on it are complete and nothing else came: what a backend sends
+//! unasked is never anybody's answer.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::config::{HostHeader, Server, Upstream};
+use crate::refusal::Refusal;
+use crate::request::OutgoingBody;
+
+/// Idle connections by server.
+#[derive(Debug, Default)]
+pub(super) struct Pool {
+    idle: RefCell<HashMap<Server, Vec<Idle>>>,
+    next: Cell<usize>,
+}
+
+#[derive(Debug)]
+struct Idle {
+    sender: SendRequest<OutgoingBody>,
+    since: Instant,
+}
+
+/// A connection in use.
+#[derive(Debug)]
+pub(super) struct Lease {
+    sender: SendRequest<OutgoingBody>,
+    server: Server,
+    /// Whether it answered a request before.
+    reused: bool,
+    pool: Rc<Pool>,
+}
+
+/// How connections are made.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Timeouts {
+    /// For a connection.
+    pub(super) connect: Duration,
+    /// For the answer's head.
+    pub(super) response: Duration,
+}
+
+impl Pool {
+    /// Sends a request and waits for the head of the answer.
+    ///
+    /// A connection that turns out to be closed before anything of the request was written is replaced by a fresh one.
+    /// One that breaks after that is replaced only for a request that may be sent twice (GET, HEAD or OPTIONS without a
+    /// body, RFC 9110 §9.2.2): no POST is delivered twice.
+    ///
+    /// # Errors
+    /// 502 or 504.
+    pub(super) async fn send(
+        self: &Rc<Self>,
+        mut request: http::Request<OutgoingBody>,
+        upstream: &Upstream,
+        times: Timeouts,
+    ) -> Result<(http::Response<Incoming>, Lease), Refusal> {
+        loop {
+            let mut lease = self.lease(upstream, times.connect).await?;
+            if upstream.host == HostHeader::Upstream {
+                let host = lease.server.authority.to_string().parse().expect("an authority is a header value");
+                request.headers_mut().insert(http::header::HOST, host);
+            }
+            let spare = (lease.reused && may_be_sent_twice(&request)).then(|| copy_without_body(&request));
+            let answer = timeout(times.response, lease.sender.try_send_request(request));
+            let answer = answer.await.map_err(|_| Refusal::UpstreamTimeout { limit: times.response })?;
+            match answer {
+                Ok(response) => return Ok((response, lease)),
+                Err(mut failed) => match failed.take_message().or(spare) {
+                    Some(again) if lease.reused => request = again,
+                    _ => return Err(Refusal::UpstreamBroken(describe(failed.error()))),
+                },
+            }
+        }
+    }
+
+    /// Closes what has been idle for longer than `keep`.
+    pub(super) fn sweep(&self, keep: Duration) {
+        self.idle.borrow_mut().retain(|_, connections| {
+            connections.retain(|idle| idle.since.elapsed() < keep && !idle.sender.is_closed());
+            !connections.is_empty()
+        });
+    }
+
+    /// Closes all idle connections.
+    pub(super) fn clear(&self) {
+        self.idle.borrow_mut().clear();
+    }
+
+    async fn lease(self: &Rc<Self>, upstream: &Upstream, connect: Duration) -> Result<Lease, Refusal> {
+        let start = self.next.get();
+        self.next.set(start.wrapping_add(1));
+        let servers = (0..upstream.servers.len()).map(|i| &upstream.servers[(start.wrapping_add(i)) % upstream.servers.len()]);
+        let mut last = String::new();
+        for server in servers {
+            if let Some(sender) = self.take_idle(server) {
+                return Ok(Lease { sender, server: server.clone(), reused: true, pool: Rc::clone(self) });
+            }
+            match open(server, connect).await {
+                Ok(sender) => return Ok(Lease { sender, server: server.clone(), reused: false, pool: Rc::clone(self) }),
+                Err(why) => last = format!("{}: {why}", server.authority),
+            }
+        }
+        Err(Refusal::UpstreamUnreachable(last))
+    }
+
+    fn take_idle(&self, server: &Server) -> Option<SendRequest<OutgoingBody>> {
+        let mut idle = self.idle.borrow_mut();
+        let connections = idle.get_mut(server)?;
+        // The one used last is the least likely to have been closed by the backend.
+        std::iter::from_fn(|| connections.pop()).map(|idle| idle.sender).find(SendRequest::is_ready)
+    }
+
+    fn put(&self, server: Server, sender: SendRequest<OutgoingBody>) {
+        let mut idle = self.idle.borrow_mut();
+        let connections = idle.entry(server).or_default();
+        if connections.len() < MAX_IDLE {
+            connections.push(Idle { sender, since: Instant::now() });
+        }
+    }
+}
+
+impl Lease {
+    /// Gives the connection back once it is ready for another request; called when the answer is complete.
+    pub(super) fn finish(self) {
+        let Self { mut sender, server, pool, .. } = self;
+        // Its task must see first whether the backend has more to say, or the request is still being sent.
+        tokio::task::spawn_local(async move {
+            if let Ok(Ok(())) = timeout(SETTLE, sender.ready()).await {
+                pool.put(server, sender);
+            }
+        });
+    }
+}
+
+async fn open(server: &Server, connect: Duration) -> Result<SendRequest<OutgoingBody>, String> {
+    let host = server.authority.host().trim_matches(['[', ']']);
+    let port = server.authority.port().unwrap_or(80);
+    let stream = timeout(connect, TcpStream::connect((host, port))).await;
+    let stream = stream.map_err(|_| format!("no connection within {} s", connect.as_secs_f64()))?.map_err(|e| e.to_string())?;
+    // Heads and small bodies are written whole; waiting for more would only delay them.
+    let _ = stream.set_nodelay(true);
+    let (sender, connection) = http1::Builder::new()
+        .max_header_size(MAX_RESPONSE_HEAD)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(|e| describe(&e))?;
+    tokio::task::spawn_local(async move {
+        if let Err(error) = connection.with_upgrades().await {
+            tracing::debug!(error = %describe(&error), "a connection to the backend ended");
+        }
+    });
+    Ok(sender)
+}
+
+fn may_be_sent_twice(request: &http::Request<OutgoingBody>) -> bool {
+    use hyper::body::Body;
+    matches!(request.method().as_str(), "GET" | "HEAD" | "OPTIONS")
+        && request.body().is_end_stream()
+        && request.extensions().get::<hyper::upgrade::OnUpgrade>().is_none()
+}
+
+fn copy_without_body(request: &http::Request<OutgoingBody>) -> http::Request<OutgoingBody> {
+    let mut copy = http::Request::new(OutgoingBody::empty());
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.headers_mut() = request.headers().clone();
+    copy
+}
+
+/// An error with its causes.
+fn describe(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+/// Idle connections kept for one server and thread; a burst's worth.
+const MAX_IDLE: usize = 256;
+
+/// The longest head of an answer, in bytes; as nginx's generous `proxy_buffer_size` setups have it.
+const MAX_RESPONSE_HEAD: usize = 256 * 1024;
+
+/// How long a connection whose answer is complete may take to finish its request before it is dropped.
+const SETTLE: Duration = Duration::from_secs(5);

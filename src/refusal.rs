@@ -1,0 +1,468 @@
+//! Why a request is stopped: status, `oauth_problem`, blame, and the messages for the caller and for the operator.
+//!
+//! Two audiences: the operator reads the [`Display`](fmt::Display) text with both numbers in it; the caller gets the
+//! code and what OAuth Problem Reporting adds to it, and more only where `refusals.reveal` says so. Neither text ever
+//! holds a signature, a secret or an Authorization value.
+
+use std::fmt;
+use std::time::Duration;
+
+use http::StatusCode;
+
+use crate::config::Reveal;
+use crate::oauth::base_string::SignatureBaseString;
+use crate::oauth::parameters::{Malformed, Source};
+use crate::oauth::percent;
+use crate::oauth::signature::SignatureMethod;
+use crate::oauth::timestamp::{OutsideWindow, Timestamp};
+
+/// Everything that stops a request.
+#[derive(Debug)]
+pub enum Refusal {
+    /// A signed route, and nothing signed.
+    NoCredentials,
+    /// A signed route, and an Authorization header of another scheme.
+    OtherScheme,
+    /// More than one Authorization header.
+    SeveralAuthorizations,
+    /// The parameters have no single reading.
+    Malformed(Malformed),
+    /// Required parameters are not there.
+    ParametersAbsent(Vec<&'static str>),
+    /// Protocol parameters stand more than once.
+    ParametersRepeated(Vec<String>),
+    /// A protocol parameter has a value that it must not have.
+    ParameterRejected {
+        /// The parameter.
+        name: &'static str,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// `oauth_version` is there and not `1.0`.
+    VersionRejected,
+    /// A method that is not verified here, `HMAC-SHA1` and `PLAINTEXT` among them.
+    SignatureMethodUnknown {
+        /// What was asked for, as decoded.
+        given: String,
+        /// What the gateway would take.
+        acceptable: Vec<SignatureMethod>,
+    },
+    /// A method that this consumer does not use.
+    SignatureMethodNotTheConsumers {
+        /// What was asked for.
+        given: SignatureMethod,
+        /// What the consumer uses.
+        acceptable: Vec<SignatureMethod>,
+    },
+    /// No consumer has this key.
+    ConsumerUnknown {
+        /// The claimed key, as decoded.
+        key: String,
+    },
+    /// The consumer is switched off.
+    ConsumerDisabled,
+    /// The consumer's time is over.
+    ConsumerExpired,
+    /// The timestamp lies outside the window.
+    TimestampOutside {
+        /// On which side and how far.
+        outside: OutsideWindow,
+        /// What was accepted at that moment.
+        acceptable: (Timestamp, Timestamp),
+    },
+    /// The timestamp is one whose nonces are forgotten already.
+    TimestampForgotten {
+        /// What is accepted.
+        acceptable: (Timestamp, Timestamp),
+    },
+    /// `oauth_signature` is no base64.
+    SignatureUndecodable,
+    /// The signature is not as long as the consumer's modulus; both in bytes.
+    SignatureLength {
+        /// The modulus'.
+        expected: usize,
+        /// The signature's.
+        actual: usize,
+    },
+    /// The RSA operation says no.
+    SignatureMismatch {
+        /// What the gateway checked the signature against.
+        base_string: Box<SignatureBaseString>,
+    },
+    /// The body is not the one whose hash was signed.
+    BodyHashMismatch,
+    /// The nonce was seen within the window.
+    NonceUsed,
+    /// A token that nobody issued.
+    TokenRejected,
+    /// The consumer may not call without a token.
+    TwoLeggedDenied,
+    /// The consumer may not name the user.
+    ImpersonationDenied,
+    /// A route rule denies it to everybody.
+    RouteDenied {
+        /// What in the path has two readings, if that is why.
+        ambiguity: Option<&'static str>,
+    },
+    /// The consumer's `allow` does not cover it.
+    ConsumerMayNotReach,
+    /// The consumer's `allow_from` does not cover the address.
+    ConsumerMayNotComeFrom,
+    /// The consumer's `rate_limit` is used up.
+    RateLimited {
+        /// Until there is budget again.
+        retry_after: Duration,
+    },
+    /// This address sent too many bad signatures in this consumer's name.
+    TooManyFailures {
+        /// Until it is listened to again.
+        retry_after: Duration,
+    },
+    /// The head has no single meaning.
+    BadRequest(&'static str),
+    /// A request method that is not forwarded.
+    MethodUnknown,
+    /// A transfer coding other than `chunked` alone.
+    TransferCodingUnknown,
+    /// A form with a content coding: what was signed cannot be read.
+    FormCoding,
+    /// The target is longer than `limits.target`; both in bytes.
+    TargetTooLong {
+        /// The limit.
+        limit: usize,
+        /// The target's length.
+        actual: usize,
+    },
+    /// A body that has to be held is longer than `limits.signed_body`.
+    BodyTooLarge {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// The body did not come in time.
+    BodyTimeout,
+    /// The body ended before it was complete, or its framing is broken.
+    BodyBroken,
+    /// All nonces that may be live are.
+    NonceTableFull {
+        /// `limits.nonces`, or the consumer's share of it.
+        limit: usize,
+        /// Whether it is the consumer's share that is used up.
+        of_consumer: bool,
+    },
+    /// All memory for held bodies is in use.
+    HeldBodiesFull {
+        /// `limits.held_bodies`, in bytes.
+        limit: usize,
+    },
+    /// The backend has as many requests as it may have at once.
+    UpstreamBusy {
+        /// `upstream.max_in_flight`.
+        limit: usize,
+    },
+    /// No connection to the backend.
+    UpstreamUnreachable(String),
+    /// The backend did not answer properly.
+    UpstreamBroken(String),
+    /// The backend did not answer in time.
+    UpstreamTimeout {
+        /// `timeouts.response`.
+        limit: Duration,
+    },
+}
+
+/// Who has to do something about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// Whoever sent the request.
+    Client,
+    /// Whoever runs the gateway.
+    Operator,
+    /// Whoever runs the backend.
+    Upstream,
+}
+
+/// What every refusal has.
+struct Facts {
+    status: StatusCode,
+    code: &'static str,
+    /// Whether the code is one of OAuth Problem Reporting's and goes to the caller as `oauth_problem`.
+    is_problem: bool,
+    blame: Blame,
+}
+
+impl Refusal {
+    /// The HTTP status, always 400 or above.
+    pub fn status(&self) -> StatusCode {
+        self.facts().status
+    }
+
+    /// One word for logs and metrics: the `oauth_problem` where there is one.
+    pub fn code(&self) -> &'static str {
+        self.facts().code
+    }
+
+    /// Who has to act.
+    pub fn blame(&self) -> Blame {
+        self.facts().blame
+    }
+
+    /// Whether the code goes to the caller as `oauth_problem`.
+    pub fn is_oauth_problem(&self) -> bool {
+        self.facts().is_problem
+    }
+
+    /// `Retry-After`, in whole seconds and at least one.
+    pub fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::RateLimited { retry_after } | Self::TooManyFailures { retry_after } => {
+                Some(retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0))
+            }
+            // The oldest nonces leave the table within seconds; bodies and requests in flight end sooner.
+            Self::NonceTableFull { .. } => Some(5),
+            Self::HeldBodiesFull { .. } | Self::UpstreamBusy { .. } => Some(1),
+            _ => None,
+        }
+        .map(|seconds| seconds.max(1))
+    }
+
+    /// The pairs that OAuth Problem Reporting adds to `oauth_problem`, unencoded, and what `reveal` adds to those.
+    pub fn problem_pairs(&self, reveal: Reveal) -> Vec<(&'static str, String)> {
+        let mut pairs = vec![("oauth_problem", self.code().to_owned())];
+        pairs.extend(self.extra_pair());
+        if reveal >= Reveal::Diagnosis {
+            pairs.push(("oauth_problem_advice", self.to_string()));
+        }
+        if let (Reveal::BaseString, Self::SignatureMismatch { base_string }) = (reveal, self) {
+            pairs.push(("oauth_signature_base_string", base_string.to_string()));
+        }
+        pairs
+    }
+
+    fn extra_pair(&self) -> Option<(&'static str, String)> {
+        match self {
+            Self::ParametersAbsent(names) => Some(("oauth_parameters_absent", names.join("&"))),
+            Self::ParametersRepeated(names) => Some(("oauth_parameters_rejected", names.join("&"))),
+            Self::ParameterRejected { name, .. } => Some(("oauth_parameters_rejected", (*name).to_owned())),
+            Self::Malformed(Malformed::BadEscape { name, .. }) => Some(("oauth_parameters_rejected", name.clone())),
+            Self::VersionRejected => Some(("oauth_acceptable_versions", "1.0-1.0".to_owned())),
+            Self::SignatureMethodUnknown { acceptable, .. } | Self::SignatureMethodNotTheConsumers { acceptable, .. } => {
+                Some(("oauth_acceptable_signature_methods", joined(acceptable, "&")))
+            }
+            Self::TimestampOutside { acceptable: (from, to), .. } | Self::TimestampForgotten { acceptable: (from, to) } => {
+                Some(("oauth_acceptable_timestamps", format!("{}-{}", from.seconds(), to.seconds())))
+            }
+            _ => None,
+        }
+    }
+
+    fn facts(&self) -> Facts {
+        use Blame::{Client, Operator};
+        let problem = |status, code| Facts { status, code, is_problem: true, blame: Client };
+        let plain = |status, code, blame| Facts { status, code, is_problem: false, blame };
+        match self {
+            Self::NoCredentials | Self::OtherScheme => plain(StatusCode::UNAUTHORIZED, "no_credentials", Client),
+            Self::ParametersAbsent(_) => problem(StatusCode::BAD_REQUEST, "parameter_absent"),
+            Self::SeveralAuthorizations
+            | Self::Malformed(_)
+            | Self::ParametersRepeated(_)
+            | Self::ParameterRejected { .. } => problem(StatusCode::BAD_REQUEST, "parameter_rejected"),
+            Self::VersionRejected => problem(StatusCode::BAD_REQUEST, "version_rejected"),
+            Self::SignatureMethodUnknown { .. } | Self::SignatureMethodNotTheConsumers { .. } => {
+                problem(StatusCode::BAD_REQUEST, "signature_method_rejected")
+            }
+            Self::ConsumerUnknown { .. } => problem(StatusCode::UNAUTHORIZED, "consumer_key_unknown"),
+            Self::ConsumerDisabled | Self::ConsumerExpired => problem(StatusCode::UNAUTHORIZED, "consumer_key_rejected"),
+            Self::TimestampOutside { .. } | Self::TimestampForgotten { .. } => {
+                problem(StatusCode::UNAUTHORIZED, "timestamp_refused")
+            }
+            Self::SignatureUndecodable
+            | Self::SignatureLength { .. }
+            | Self::SignatureMismatch { .. }
+            | Self::BodyHashMismatch => problem(StatusCode::UNAUTHORIZED, "signature_invalid"),
+            Self::NonceUsed => problem(StatusCode::UNAUTHORIZED, "nonce_used"),
+            Self::TokenRejected => problem(StatusCode::UNAUTHORIZED, "token_rejected"),
+            Self::TwoLeggedDenied | Self::ImpersonationDenied => problem(StatusCode::UNAUTHORIZED, "permission_denied"),
+            Self::RouteDenied { .. } | Self::ConsumerMayNotReach | Self::ConsumerMayNotComeFrom => {
+                problem(StatusCode::FORBIDDEN, "permission_denied")
+            }
+            Self::RateLimited { .. } => plain(StatusCode::TOO_MANY_REQUESTS, "rate_limited", Client),
+            Self::TooManyFailures { .. } => plain(StatusCode::TOO_MANY_REQUESTS, "too_many_failures", Client),
+            Self::BadRequest(_) | Self::BodyBroken => plain(StatusCode::BAD_REQUEST, "bad_request", Client),
+            Self::MethodUnknown => plain(StatusCode::NOT_IMPLEMENTED, "method_unknown", Client),
+            Self::TransferCodingUnknown => plain(StatusCode::NOT_IMPLEMENTED, "transfer_coding_unknown", Client),
+            Self::FormCoding => plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, "form_coding", Client),
+            Self::TargetTooLong { .. } => plain(StatusCode::URI_TOO_LONG, "target_too_long", Client),
+            Self::BodyTooLarge { .. } => plain(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", Client),
+            Self::BodyTimeout => plain(StatusCode::REQUEST_TIMEOUT, "body_timeout", Client),
+            Self::NonceTableFull { .. } => plain(StatusCode::SERVICE_UNAVAILABLE, "nonce_table_full", Operator),
+            Self::HeldBodiesFull { .. } => plain(StatusCode::SERVICE_UNAVAILABLE, "held_bodies_full", Operator),
+            Self::UpstreamBusy { .. } => plain(StatusCode::SERVICE_UNAVAILABLE, "upstream_busy", Operator),
+            Self::UpstreamUnreachable(_) => plain(StatusCode::BAD_GATEWAY, "upstream_unreachable", Blame::Upstream),
+            Self::UpstreamBroken(_) => plain(StatusCode::BAD_GATEWAY, "upstream_broken", Blame::Upstream),
+            Self::UpstreamTimeout { .. } => plain(StatusCode::GATEWAY_TIMEOUT, "upstream_timeout", Blame::Upstream),
+        }
+    }
+}
+
+/// The operator's sentence.
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoCredentials => f.write_str("the route is signed, and the request carries no OAuth credentials"),
+            Self::OtherScheme => f.write_str("the route is signed, and the Authorization header is of another scheme than OAuth"),
+            Self::SeveralAuthorizations => f.write_str("there is more than one Authorization header"),
+            Self::Malformed(malformed) => describe_malformed(f, malformed),
+            Self::ParametersAbsent(names) => write!(f, "required parameters are absent: {}", names.join(", ")),
+            Self::ParametersRepeated(names) => write!(f, "these parameters stand more than once: {}", names.join(", ")),
+            Self::ParameterRejected { name, expected } => write!(f, "{name} must be {expected}"),
+            Self::VersionRejected => f.write_str("oauth_version must be 1.0 where it is sent"),
+            Self::SignatureMethodUnknown { given, acceptable } => {
+                write!(f, "oauth_signature_method {} is not verified here; {} is", shown(given), joined(acceptable, ", "))
+            }
+            Self::SignatureMethodNotTheConsumers { given, acceptable } => {
+                write!(f, "the consumer signs with {}, and the request says {given}", joined(acceptable, ", "))
+            }
+            Self::ConsumerUnknown { key } => write!(f, "no consumer has the key {}", shown(key)),
+            Self::ConsumerDisabled => f.write_str("the consumer is disabled (enabled: false)"),
+            Self::ConsumerExpired => f.write_str("the consumer has expired (expires)"),
+            Self::TimestampOutside { outside, acceptable } => describe_timestamp(f, *outside, *acceptable),
+            Self::TimestampForgotten { acceptable: (from, _) } => {
+                write!(f, "nonces of that time are forgotten; only timestamps from {} on are accepted", from.seconds())
+            }
+            Self::SignatureUndecodable => f.write_str("oauth_signature is no base64 (was it percent-encoded?)"),
+            Self::SignatureLength { expected, actual } => {
+                write!(f, "the signature has {actual} bytes, and the consumer's key makes {expected}: another key or method signed")
+            }
+            Self::SignatureMismatch { .. } => {
+                f.write_str("the signature does not hold: another key, or another base string than the gateway's, was signed")
+            }
+            Self::BodyHashMismatch => f.write_str("the body is not the one that oauth_body_hash was made of"),
+            Self::NonceUsed => f.write_str("the nonce was used before with this timestamp: a replay, or a client that retries without signing again"),
+            Self::TokenRejected => f.write_str("oauth_token names no token"),
+            Self::TwoLeggedDenied => f.write_str("the consumer may not call without a token (two_legged.allowed: false)"),
+            Self::ImpersonationDenied => {
+                f.write_str("the consumer may not name the user with xoauth_requestor_id (two_legged.impersonation: false)")
+            }
+            Self::RouteDenied { ambiguity: None } => f.write_str("a route rule denies this to everybody"),
+            Self::RouteDenied { ambiguity: Some(what) } => {
+                write!(f, "the path has {what}, which a backend may read as one that a route rule denies")
+            }
+            Self::ConsumerMayNotReach => f.write_str("the consumer's allow list does not cover this method and path"),
+            Self::ConsumerMayNotComeFrom => f.write_str("the consumer's allow_from does not cover the client's address"),
+            Self::RateLimited { retry_after } => {
+                write!(f, "the consumer's rate limit is used up for another {:.3} s", retry_after.as_secs_f64())
+            }
+            Self::TooManyFailures { retry_after } => write!(
+                f,
+                "this address sent too many bad signatures in the consumer's name; it is heard again in {:.3} s",
+                retry_after.as_secs_f64()
+            ),
+            Self::BadRequest(what) => f.write_str(what),
+            Self::MethodUnknown => f.write_str("the request method is not one that is forwarded"),
+            Self::TransferCodingUnknown => f.write_str("the transfer coding is not chunked alone"),
+            Self::FormCoding => f.write_str("a form body must be sent without Content-Encoding, or its parameters cannot be verified"),
+            Self::TargetTooLong { limit, actual } => write!(f, "the target has {actual} bytes, and limits.target is {limit}"),
+            Self::BodyTooLarge { limit } => write!(f, "the body is longer than limits.signed_body ({limit} bytes)"),
+            Self::BodyTimeout => f.write_str("the body stopped coming (timeouts.body)"),
+            Self::BodyBroken => f.write_str("the body ended early, or its framing is broken"),
+            Self::NonceTableFull { limit, of_consumer: false } => write!(f, "limits.nonces ({limit}) nonces are live"),
+            Self::NonceTableFull { limit, of_consumer: true } => {
+                write!(f, "the consumer has limits.nonces_per_consumer ({limit}) live nonces")
+            }
+            Self::HeldBodiesFull { limit } => write!(f, "limits.held_bodies ({limit} bytes) is in use"),
+            Self::UpstreamBusy { limit } => write!(f, "upstream.max_in_flight ({limit}) requests are in flight"),
+            Self::UpstreamUnreachable(why) => write!(f, "the backend cannot be reached: {why}"),
+            Self::UpstreamBroken(why) => write!(f, "the backend did not answer properly: {why}"),
+            Self::UpstreamTimeout { limit } => {
+                write!(f, "the backend did not answer within timeouts.response ({} s)", limit.as_secs_f64())
+            }
+        }
+    }
+}
+
+fn describe_malformed(f: &mut fmt::Formatter<'_>, malformed: &Malformed) -> fmt::Result {
+    match malformed {
+        Malformed::BadEscape { source, name } => {
+            write!(f, "the {} holds a % without two hexadecimal digits, in parameter {}", place(*source), shown(name))
+        }
+        Malformed::HeaderSyntax { expected, at } => {
+            write!(f, "the Authorization header is malformed at byte {at} after OAuth: expected {expected}")
+        }
+        Malformed::TooMany { limit } => write!(f, "there are more than limits.parameters ({limit}) parameters"),
+    }
+}
+
+fn describe_timestamp(f: &mut fmt::Formatter<'_>, outside: OutsideWindow, acceptable: (Timestamp, Timestamp)) -> fmt::Result {
+    let (from, to) = (acceptable.0.seconds(), acceptable.1.seconds());
+    match outside {
+        OutsideWindow::Past { age } => write!(f, "oauth_timestamp is {age} s old; accepted now: {from} to {to}"),
+        OutsideWindow::Future { ahead } => write!(f, "oauth_timestamp is {ahead} s ahead; accepted now: {from} to {to}"),
+    }
+}
+
+fn place(source: Source) -> &'static str {
+    match source {
+        Source::Header => "Authorization header",
+        Source::Query => "query",
+        Source::Form => "form body",
+    }
+}
+
+/// A value of the client's, quoted, with nothing in it that could end a log line or move a terminal's cursor.
+fn shown(text: &str) -> String {
+    let cut: String = text.chars().take(SHOWN_VALUE).collect();
+    let ellipsis = if cut.len() < text.len() { "…" } else { "" };
+    format!("\"{}{ellipsis}\"", cut.escape_default())
+}
+
+fn joined(methods: &[SignatureMethod], separator: &str) -> String {
+    methods.iter().map(|method| method.name()).collect::<Vec<_>>().join(separator)
+}
+
+/// The realm and the pairs as `WWW-Authenticate: OAuth` carries them (RFC 5849 §3.5.1); the realm is percent-encoded too.
+pub fn challenge(realm: &str, pairs: &[(&'static str, String)]) -> String {
+    let mut value = format!("OAuth realm=\"{}\"", percent::encode(realm.as_bytes()));
+    for (name, text) in pairs {
+        value.push_str(&format!(", {name}=\"{}\"", percent::encode(text.as_bytes())));
+    }
+    value
+}
+
+/// The pairs as the body carries them: a form in OAuth's encoding.
+pub fn problem_body(pairs: &[(&'static str, String)]) -> String {
+    let pairs: Vec<String> = pairs.iter().map(|(name, text)| format!("{name}={}", percent::encode(text.as_bytes()))).collect();
+    pairs.join("&")
+}
+
+/// How much of a client's value a sentence repeats, in characters.
+const SHOWN_VALUE: usize = 80;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_the_client_cannot_break_a_line() {
+        let refusal = Refusal::ConsumerUnknown { key: "a\r\n\u{1b}[31m\u{2028}\"".to_owned() };
+        let text = refusal.to_string();
+        assert!(text.chars().all(|c| (' '..='~').contains(&c)), "{text}");
+    }
+
+    #[test]
+    fn the_challenge_and_the_body_are_percent_encoded() {
+        let refusal = Refusal::ParametersAbsent(vec!["oauth_nonce", "oauth_timestamp"]);
+        let pairs = refusal.problem_pairs(Reveal::Code);
+        assert_eq!(
+            challenge("https://a/", &pairs),
+            "OAuth realm=\"https%3A%2F%2Fa%2F\", oauth_problem=\"parameter_absent\", \
+             oauth_parameters_absent=\"oauth_nonce%26oauth_timestamp\""
+        );
+        assert_eq!(problem_body(&pairs), "oauth_problem=parameter_absent&oauth_parameters_absent=oauth_nonce%26oauth_timestamp");
+    }
+
+    #[test]
+    fn a_wait_is_never_rounded_down_to_nothing() {
+        let wait = |millis| Refusal::RateLimited { retry_after: Duration::from_millis(millis) }.retry_after();
+        assert_eq!((wait(0), wait(1), wait(1001)), (Some(1), Some(1), Some(2)));
+    }
+}

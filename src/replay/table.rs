@@ -1,0 +1,396 @@
+//! The nonce table. This file makes [`NonceRecorded`], and takes the proof of the signature by value to make it:
+//! what is not proved can neither use up a nonce nor skip the check.
+
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use dashmap::{DashMap, DashSet};
+use siphasher::sip128::{Hasher128, SipHasher13};
+use crate::clock::{Clock, Moment};
+use crate::oauth::key::SignatureValid;
+use crate::oauth::nonce::Nonce;
+use crate::oauth::timestamp::{OutsideWindow, Timestamp, Window};
+
+/// All live nonces, in buckets of [`BUCKET`] seconds of their timestamps that are dropped whole.
+#[derive(Debug)]
+pub struct NonceTable {
+    buckets: DashMap<u64, Arc<Bucket>>,
+    /// Keys the hash, so that nobody can make two nonces collide on purpose.
+    hash_key: [u8; 16],
+    live: AtomicUsize,
+    /// Stamps up to here are refused: their nonces may be forgotten. In seconds; never goes back.
+    low_water: AtomicU64,
+    of_consumers: DashMap<u64, usize, Prehashed>,
+    clock: Clock,
+}
+
+/// What one request would use up: the hash of (consumer, token, timestamp, nonce), all decoded (RFC 5849 §3.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NonceId {
+    hash: u128,
+    stamp: Timestamp,
+    consumer: u64,
+}
+
+/// Proof that the signature held and that its nonce is recorded, once.
+#[derive(Debug)]
+pub struct NonceRecorded(());
+
+/// How many nonces may be live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shares {
+    /// Of all consumers.
+    pub all: usize,
+    /// Of one consumer.
+    pub of_consumer: usize,
+}
+
+/// Why a nonce is not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NonceRefused {
+    /// It was accepted before.
+    Used,
+    /// Its timestamp has left the window meanwhile.
+    OutsideWindow(OutsideWindow),
+    /// Nonces of its time are forgotten.
+    Forgotten,
+    /// [`Shares::all`] are live.
+    TableFull,
+    /// [`Shares::of_consumer`] of this consumer are live.
+    ConsumerShareFull,
+}
+
+#[derive(Debug, Default)]
+struct Bucket {
+    hashes: DashSet<u128, Prehashed>,
+    of_consumers: DashMap<u64, usize, Prehashed>,
+    /// The monotonic clock, in milliseconds, before which the bucket must not be dropped whatever the wall clock says.
+    keep_until: AtomicU64,
+    /// Whether the bucket has left the table; what is inserted then would be forgotten at once.
+    dropped: RwLock<bool>,
+}
+
+/// The keys are keyed hashes already.
+type Prehashed = BuildHasherDefault<TakeFirstBytes>;
+
+impl NonceTable {
+    /// An empty table. `hash_key` must be random and stay the same while nonces are live.
+    pub fn new(hash_key: [u8; 16], clock: Clock) -> Self {
+        Self {
+            buckets: DashMap::new(),
+            hash_key,
+            live: AtomicUsize::new(0),
+            low_water: AtomicU64::new(0),
+            of_consumers: DashMap::default(),
+            clock,
+        }
+    }
+
+    /// Names what a request would use up. Both sides of each border are unambiguous: lengths are hashed too.
+    pub fn id(&self, consumer: &str, token: &[u8], stamp: Timestamp, nonce: &Nonce) -> NonceId {
+        let mut hasher = SipHasher13::new_with_key(&self.hash_key);
+        hasher.write_usize(consumer.len());
+        hasher.write(consumer.as_bytes());
+        let consumer_hash = hasher.finish128().h1;
+        hasher.write_u64(stamp.seconds());
+        hasher.write_usize(token.len());
+        hasher.write(token);
+        hasher.write(nonce.as_bytes());
+        NonceId { hash: hasher.finish128().as_u128(), stamp, consumer: consumer_hash }
+    }
+
+    /// Whether the nonce would be refused as used; a replay is told so before anything else is looked at.
+    ///
+    /// # Errors
+    /// [`NonceRefused::Used`] or [`NonceRefused::Forgotten`].
+    pub fn peek(&self, id: NonceId) -> Result<(), NonceRefused> {
+        self.check_low_water(id)?;
+        let used = self.buckets.get(&bucket_of(id.stamp)).is_some_and(|bucket| bucket.hashes.contains(&id.hash));
+        if used { Err(NonceRefused::Used) } else { Ok(()) }
+    }
+
+    /// Records the nonce, once: of any number of callers with the same one exactly one gets [`NonceRecorded`].
+    ///
+    /// Window and low-water mark are judged again, since a held body may have taken long to come.
+    ///
+    /// # Errors
+    /// [`NonceRefused`]; the table is then as it was before.
+    pub fn commit(
+        &self,
+        _proof: SignatureValid,
+        id: NonceId,
+        window: Window,
+        shares: Shares,
+    ) -> Result<NonceRecorded, NonceRefused> {
+        let now = self.clock.now();
+        window.check(id.stamp, now.wall).map_err(NonceRefused::OutsideWindow)?;
+        let bucket = Arc::clone(&self.buckets.entry(bucket_of(id.stamp)).or_default());
+        // Held to the end: a sweep either sees this nonce and its count, or has closed the bucket before.
+        let dropped = bucket.dropped.read().unwrap_or_else(PoisonError::into_inner);
+        if *dropped {
+            return Err(NonceRefused::Forgotten);
+        }
+        self.check_low_water(id)?;
+        bucket.keep_until.fetch_max(keep_until(id.stamp, window, now), Ordering::SeqCst);
+        self.reserve(id, shares)?;
+        if !bucket.hashes.insert(id.hash) {
+            self.release(id.consumer, 1);
+            return Err(NonceRefused::Used);
+        }
+        *bucket.of_consumers.entry(id.consumer).or_default() += 1;
+        Ok(NonceRecorded(()))
+    }
+
+    /// Drops the buckets whose stamps both clocks say are out of the window for good, and returns how many nonces went.
+    pub fn sweep(&self, window: Window) -> usize {
+        let now = self.clock.now();
+        let out_of_window = now.wall.seconds().saturating_sub(window.max_age);
+        let over = |number: u64, bucket: &Bucket| {
+            last_stamp(number) < out_of_window && bucket.keep_until.load(Ordering::SeqCst) <= millis(now.monotonic)
+        };
+        let old: Vec<u64> = self.buckets.iter().filter(|entry| over(*entry.key(), entry)).map(|entry| *entry.key()).collect();
+        old.into_iter().filter_map(|number| self.drop_bucket(number)).sum()
+    }
+
+    /// How many nonces are live.
+    pub fn live(&self) -> usize {
+        self.live.load(Ordering::Relaxed)
+    }
+
+    /// The first stamp whose nonces are all remembered.
+    pub fn first_remembered(&self) -> Timestamp {
+        Timestamp::from_seconds(self.low_water.load(Ordering::SeqCst) + 1)
+    }
+
+    fn check_low_water(&self, id: NonceId) -> Result<(), NonceRefused> {
+        let remembered = id.stamp >= self.first_remembered();
+        if remembered { Ok(()) } else { Err(NonceRefused::Forgotten) }
+    }
+
+    fn reserve(&self, id: NonceId, shares: Shares) -> Result<(), NonceRefused> {
+        if self.live.fetch_add(1, Ordering::SeqCst) >= shares.all {
+            self.live.fetch_sub(1, Ordering::SeqCst);
+            return Err(NonceRefused::TableFull);
+        }
+        let mut of_consumer = self.of_consumers.entry(id.consumer).or_default();
+        if *of_consumer >= shares.of_consumer {
+            drop(of_consumer);
+            self.live.fetch_sub(1, Ordering::SeqCst);
+            return Err(NonceRefused::ConsumerShareFull);
+        }
+        *of_consumer += 1;
+        Ok(())
+    }
+
+    fn release(&self, consumer: u64, count: usize) {
+        self.live.fetch_sub(count, Ordering::SeqCst);
+        if let Some(mut of_consumer) = self.of_consumers.get_mut(&consumer) {
+            *of_consumer = of_consumer.saturating_sub(count);
+        }
+        self.of_consumers.remove_if(&consumer, |_, left| *left == 0);
+    }
+
+    fn drop_bucket(&self, number: u64) -> Option<usize> {
+        self.low_water.fetch_max(last_stamp(number), Ordering::SeqCst);
+        let (_, bucket) = self.buckets.remove(&number)?;
+        *bucket.dropped.write().unwrap_or_else(PoisonError::into_inner) = true;
+        bucket.of_consumers.iter().for_each(|entry| self.release(*entry.key(), *entry.value()));
+        Some(bucket.hashes.len())
+    }
+}
+
+/// When the stamp leaves the window for good, on the monotonic clock: 2 W after a stamp from the edge of the future.
+fn keep_until(stamp: Timestamp, window: Window, now: Moment) -> u64 {
+    let left = (stamp.seconds() + window.max_age + 1).saturating_sub(now.wall.seconds());
+    millis(now.monotonic + Duration::from_secs(left))
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn bucket_of(stamp: Timestamp) -> u64 {
+    stamp.seconds() / BUCKET
+}
+
+fn last_stamp(bucket: u64) -> u64 {
+    bucket * BUCKET + (BUCKET - 1)
+}
+
+/// Seconds of timestamps in one bucket: short enough that no more than a tenth of the usual window's nonces are kept
+/// beyond their time, long enough that there are few buckets.
+const BUCKET: u64 = 60;
+
+/// Gives back 64 bits of a key that is a hash already.
+#[derive(Debug, Default)]
+struct TakeFirstBytes(u64);
+
+impl Hasher for TakeFirstBytes {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.0 = self.0.rotate_left(5) ^ u64::from_le_bytes(word);
+        }
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.0 = value;
+    }
+
+    fn write_u128(&mut self, value: u128) {
+        self.0 = value as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::oauth::key::SignatureValid;
+
+    const NOW: u64 = 1_700_000_000;
+    const WINDOW: Window = Window { max_age: 300, max_ahead: 300 };
+    const SHARES: Shares = Shares { all: 1000, of_consumer: 1000 };
+
+    fn table() -> (NonceTable, Arc<ManualClock>) {
+        let clock = ManualClock::at(NOW);
+        (NonceTable::new([7; 16], Clock::Manual(Arc::clone(&clock))), clock)
+    }
+
+    fn id(table: &NonceTable, consumer: &str, stamp: u64, nonce: &str) -> NonceId {
+        table.id(consumer, b"", Timestamp::from_seconds(stamp), &Nonce::new(nonce).unwrap())
+    }
+
+    fn commit(table: &NonceTable, id: NonceId, shares: Shares) -> Result<(), NonceRefused> {
+        table.commit(SignatureValid::for_tests(), id, WINDOW, shares).map(|_| ())
+    }
+
+    #[test]
+    fn a_nonce_passes_once() {
+        let (table, _) = table();
+        let id = id(&table, "a", NOW, "n");
+        assert_eq!(table.peek(id), Ok(()));
+        assert_eq!(commit(&table, id, SHARES), Ok(()));
+        assert_eq!(table.peek(id), Err(NonceRefused::Used));
+        assert_eq!(commit(&table, id, SHARES), Err(NonceRefused::Used));
+        assert_eq!(table.live(), 1);
+    }
+
+    #[test]
+    fn consumer_token_stamp_and_nonce_each_make_another_nonce() {
+        let (table, _) = table();
+        let nonce = |text: &str| Nonce::new(text).unwrap();
+        let stamp = Timestamp::from_seconds(NOW);
+        let ids = [
+            table.id("a", b"", stamp, &nonce("n")),
+            table.id("an", b"", stamp, &nonce("n")),
+            table.id("a", b"n", stamp, &nonce("n")),
+            table.id("a", b"", stamp, &nonce("nn")),
+            table.id("a", b"", Timestamp::from_seconds(NOW + 1), &nonce("n")),
+        ];
+        for id in ids {
+            assert_eq!(commit(&table, id, SHARES), Ok(()));
+        }
+    }
+
+    #[test]
+    fn of_many_at_once_exactly_one_passes() {
+        let (table, _) = table();
+        for round in 0..50 {
+            let id = id(&table, "a", NOW, &format!("n{round}"));
+            let passed = AtomicUsize::new(0);
+            std::thread::scope(|scope| {
+                for _ in 0..16 {
+                    scope.spawn(|| passed.fetch_add(usize::from(commit(&table, id, SHARES).is_ok()), Ordering::SeqCst));
+                }
+            });
+            assert_eq!(passed.into_inner(), 1);
+        }
+        assert_eq!(table.live(), 50);
+    }
+
+    #[test]
+    fn a_future_nonce_is_kept_until_its_stamp_is_too_old() {
+        let (table, clock) = table();
+        let future = id(&table, "a", NOW + 300, "n");
+        assert_eq!(commit(&table, future, SHARES), Ok(()));
+        for _ in 0..600 {
+            clock.advance(1);
+            table.sweep(WINDOW);
+            assert_eq!(table.peek(future), Err(NonceRefused::Used));
+        }
+        clock.advance(BUCKET + 1);
+        assert_eq!(table.sweep(WINDOW), 1);
+        assert_eq!(table.live(), 0);
+        assert_eq!(table.peek(future), Err(NonceRefused::Forgotten));
+    }
+
+    #[test]
+    fn a_wall_clock_set_forward_and_back_opens_no_gap() {
+        let (table, clock) = table();
+        let id = id(&table, "a", NOW, "n");
+        assert_eq!(commit(&table, id, SHARES), Ok(()));
+        clock.set_wall(NOW + 100_000);
+        assert_eq!(table.sweep(WINDOW), 0, "the monotonic clock says that no time has passed");
+        clock.set_wall(NOW);
+        assert_eq!(commit(&table, id, SHARES), Err(NonceRefused::Used));
+    }
+
+    #[test]
+    fn a_forgotten_time_stays_refused_when_the_clock_is_set_back() {
+        let (table, clock) = table();
+        let id = id(&table, "a", NOW, "n");
+        assert_eq!(commit(&table, id, SHARES), Ok(()));
+        clock.advance(1000);
+        assert_eq!(table.sweep(WINDOW), 1);
+        clock.set_wall(NOW);
+        assert_eq!(commit(&table, id, SHARES), Err(NonceRefused::Forgotten));
+        assert!(commit(&table, self::id(&table, "a", NOW + BUCKET, "n"), SHARES).is_ok());
+    }
+
+    #[test]
+    fn a_stamp_that_left_the_window_meanwhile_is_refused_at_the_commit() {
+        let (table, clock) = table();
+        let id = id(&table, "a", NOW - 300, "n");
+        clock.advance(1);
+        assert_eq!(commit(&table, id, SHARES), Err(NonceRefused::OutsideWindow(OutsideWindow::Past { age: 301 })));
+    }
+
+    #[test]
+    fn a_consumer_that_uses_up_its_share_is_refused_alone() {
+        let (table, clock) = table();
+        let shares = Shares { all: 5, of_consumer: 3 };
+        for nonce in 0..3 {
+            assert_eq!(commit(&table, id(&table, "a", NOW, &nonce.to_string()), shares), Ok(()));
+        }
+        assert_eq!(commit(&table, id(&table, "a", NOW, "x"), shares), Err(NonceRefused::ConsumerShareFull));
+        assert_eq!(commit(&table, id(&table, "a", NOW, "0"), shares), Err(NonceRefused::ConsumerShareFull));
+        for nonce in 0..2 {
+            assert_eq!(commit(&table, id(&table, "b", NOW, &nonce.to_string()), shares), Ok(()));
+        }
+        assert_eq!(commit(&table, id(&table, "b", NOW, "x"), shares), Err(NonceRefused::TableFull));
+        assert_eq!(table.peek(id(&table, "a", NOW, "0")), Err(NonceRefused::Used), "no live nonce is evicted");
+        clock.advance(1000);
+        assert_eq!(table.sweep(WINDOW), 5);
+        assert_eq!(commit(&table, id(&table, "a", NOW + 1000, "x"), shares), Ok(()));
+    }
+
+    #[test]
+    fn a_replay_uses_up_no_share() {
+        let (table, _) = table();
+        let shares = Shares { all: 2, of_consumer: 2 };
+        let id = id(&table, "a", NOW, "n");
+        assert_eq!(commit(&table, id, shares), Ok(()));
+        for _ in 0..10 {
+            assert_eq!(commit(&table, id, shares), Err(NonceRefused::Used));
+        }
+        assert_eq!(table.live(), 1);
+    }
+}

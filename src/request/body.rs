@@ -1,0 +1,265 @@
+//! Request bodies: streamed, or held up to a limit because they are signed.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use tokio::time::{Sleep, sleep, timeout};
+
+use crate::refusal::Refusal;
+
+/// The body of a request on its way.
+#[derive(Debug)]
+pub enum RequestBody {
+    /// Not read yet.
+    Streaming(Incoming),
+    /// Read whole.
+    Held(HeldBody),
+    /// Begun to be read, and longer than what may be held.
+    TooLong {
+        /// What was read.
+        begun: HeldBody,
+        /// What follows.
+        rest: Incoming,
+    },
+    /// Not given to a trial, because it is too long to be held.
+    Withheld,
+}
+
+/// Bytes in memory that count against the budget until they are dropped.
+#[derive(Debug, Clone)]
+pub struct HeldBody {
+    bytes: Bytes,
+    _reserved: Arc<Reservation>,
+}
+
+/// How many bytes of bodies all requests may hold together.
+#[derive(Debug, Default)]
+pub struct BodyBudget {
+    in_use: AtomicUsize,
+}
+
+/// How bodies are held.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct HoldLimits<'a> {
+    /// One body, in bytes.
+    pub(super) one: usize,
+    /// All bodies together, in bytes.
+    pub(super) all: usize,
+    /// Between two pieces.
+    pub(super) timeout: Duration,
+    pub(super) budget: &'a Arc<BodyBudget>,
+}
+
+#[derive(Debug)]
+struct Reservation {
+    budget: Arc<BodyBudget>,
+    bytes: usize,
+}
+
+impl RequestBody {
+    /// Whether there is certainly nothing in it.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Streaming(incoming) => incoming.is_end_stream(),
+            Self::Held(held) => held.bytes.is_empty(),
+            Self::TooLong { .. } | Self::Withheld => false,
+        }
+    }
+
+    /// Reads the whole body into memory, if it is not there already.
+    ///
+    /// A declared length over the limit is refused before a byte is read, so that a client that waits for
+    /// `100 Continue` never sends it.
+    pub(super) async fn hold(&mut self, limits: HoldLimits<'_>) -> Result<&Bytes, Refusal> {
+        if let Self::Streaming(incoming) = self {
+            let declared = incoming.size_hint().lower();
+            if declared > limits.one as u64 {
+                return Err(Refusal::BodyTooLarge { limit: limits.one });
+            }
+            let mut reservation = Reservation { budget: Arc::clone(limits.budget), bytes: 0 };
+            let (bytes, complete) = read_up_to(incoming, limits, &mut reservation).await?;
+            let held = HeldBody { bytes, _reserved: Arc::new(reservation) };
+            let finished = std::mem::replace(self, Self::Withheld);
+            *self = match finished {
+                Self::Streaming(rest) if !complete => Self::TooLong { begun: held, rest },
+                _ => Self::Held(held),
+            };
+        }
+        match self {
+            Self::Held(held) => Ok(&held.bytes),
+            _ => Err(Refusal::BodyTooLarge { limit: limits.one }),
+        }
+    }
+
+    /// The body as a trial may see it: a copy of what is held.
+    pub(super) fn copy_for_trial(&self) -> Self {
+        match self {
+            Self::Held(held) => Self::Held(held.clone()),
+            _ => Self::Withheld,
+        }
+    }
+
+    /// The held bytes, if it is held.
+    pub(super) fn held(&self) -> Option<&Bytes> {
+        match self {
+            Self::Held(held) => Some(&held.bytes),
+            _ => None,
+        }
+    }
+
+    /// As it goes out; a piece that does not come within `timeout` breaks it off.
+    pub(super) fn into_outgoing(self, timeout: Duration) -> OutgoingBody {
+        let (first, rest) = match self {
+            Self::Streaming(incoming) => (Bytes::new(), Some(incoming)),
+            Self::Held(held) => return OutgoingBody::from_held(held.bytes.clone(), held),
+            Self::TooLong { begun, rest } => (begun.bytes, Some(rest)),
+            Self::Withheld => (Bytes::new(), None),
+        };
+        OutgoingBody { first, rest, timeout, stalled: None, _held: None }
+    }
+}
+
+impl HeldBody {
+    /// The same reservation for other, never more, bytes.
+    fn with_bytes(self, bytes: Bytes) -> Self {
+        Self { bytes, ..self }
+    }
+}
+
+impl RequestBody {
+    /// Replaces what is held, for a form without its protocol parameters.
+    pub(super) fn replace_held(&mut self, bytes: Bytes) {
+        if let Self::Held(held) = self {
+            *held = held.clone().with_bytes(bytes);
+        }
+    }
+}
+
+/// Reads until the end, or until the limit is passed; says whether it was the end.
+async fn read_up_to(
+    incoming: &mut Incoming,
+    limits: HoldLimits<'_>,
+    reservation: &mut Reservation,
+) -> Result<(Bytes, bool), Refusal> {
+    let mut held = BytesMut::new();
+    loop {
+        let frame = timeout(limits.timeout, incoming.frame()).await.map_err(|_| Refusal::BodyTimeout)?;
+        let Some(frame) = frame else { return Ok((held.freeze(), true)) };
+        // Trailers are not part of what is signed and are dropped.
+        let Ok(data) = frame.map_err(|_| Refusal::BodyBroken)?.into_data() else { continue };
+        if !reservation.grow(data.len(), limits.all) {
+            return Err(Refusal::HeldBodiesFull { limit: limits.all });
+        }
+        held.extend_from_slice(&data);
+        if held.len() > limits.one {
+            return Ok((held.freeze(), false));
+        }
+    }
+}
+
+impl Reservation {
+    fn grow(&mut self, bytes: usize, all: usize) -> bool {
+        let before = self.budget.in_use.fetch_add(bytes, Ordering::SeqCst);
+        self.bytes += bytes;
+        before + bytes <= all
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.budget.in_use.fetch_sub(self.bytes, Ordering::SeqCst);
+    }
+}
+
+/// A request body as it goes to the backend: data only, no trailers.
+#[derive(Debug)]
+pub struct OutgoingBody {
+    first: Bytes,
+    rest: Option<Incoming>,
+    timeout: Duration,
+    /// Runs while the client owes a piece.
+    stalled: Option<Pin<Box<Sleep>>>,
+    _held: Option<HeldBody>,
+}
+
+/// Why an outgoing body broke off; the backend never gets a complete message then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyError {
+    /// The client's framing broke or its connection ended.
+    Broken,
+    /// The client stopped sending.
+    Timeout,
+}
+
+impl std::fmt::Display for BodyError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Broken => "the client's body ended early",
+            Self::Timeout => "the client's body stopped coming",
+        })
+    }
+}
+
+impl std::error::Error for BodyError {}
+
+impl OutgoingBody {
+    /// No body.
+    pub fn empty() -> Self {
+        Self { first: Bytes::new(), rest: None, timeout: Duration::MAX, stalled: None, _held: None }
+    }
+
+    fn from_held(bytes: Bytes, held: HeldBody) -> Self {
+        Self { first: bytes, _held: Some(held), ..Self::empty() }
+    }
+}
+
+impl Body for OutgoingBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = &mut *self;
+        if this.first.has_remaining() {
+            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut this.first)))));
+        }
+        let Some(rest) = &mut this.rest else { return Poll::Ready(None) };
+        loop {
+            match Pin::new(&mut *rest).poll_frame(cx) {
+                Poll::Ready(frame) => {
+                    this.stalled = None;
+                    match frame {
+                        None => return Poll::Ready(None),
+                        Some(Err(_)) => return Poll::Ready(Some(Err(BodyError::Broken))),
+                        Some(Ok(frame)) if frame.is_data() => return Poll::Ready(Some(Ok(frame))),
+                        Some(Ok(_trailers)) => {}
+                    }
+                }
+                Poll::Pending => {
+                    let timer = this.stalled.get_or_insert_with(|| Box::pin(sleep(this.timeout)));
+                    return timer.as_mut().poll(cx).map(|()| Some(Err(BodyError::Timeout)));
+                }
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.first.is_empty() && self.rest.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let first = self.first.len() as u64;
+        let rest = self.rest.as_ref().map_or(SizeHint::with_exact(0), Body::size_hint);
+        let mut hint = SizeHint::new();
+        hint.set_lower(first.saturating_add(rest.lower()));
+        if let Some(upper) = rest.upper() {
+            hint.set_upper(first.saturating_add(upper));
+        }
+        hint
+    }
+}

@@ -1,0 +1,167 @@
+//! What the network sent: a head with one meaning, a body not read yet, nothing trusted.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http::Method;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+
+use super::body::{BodyBudget, HoldLimits, RequestBody};
+use super::head::{self, Authorization};
+use super::origin::Origin;
+use crate::config::Settings;
+use crate::oauth::base_string::Scheme;
+use crate::oauth::parameters::{self, Parameters, Raw};
+use crate::policy::Policy;
+use crate::refusal::Refusal;
+
+/// A request as received.
+#[derive(Debug)]
+pub struct InboundRequest {
+    pub(super) parts: Parts,
+    pub(super) body: RequestBody,
+    pub(super) origin: Origin,
+    pub(super) peer: Peer,
+    pub(super) authorization: Authorization,
+    pub(super) is_form: bool,
+}
+
+/// The other end of the connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer {
+    /// Its address.
+    pub address: IpAddr,
+    /// What the listener speaks.
+    pub scheme: Scheme,
+}
+
+impl InboundRequest {
+    /// Takes a head that has exactly one meaning.
+    ///
+    /// # Errors
+    /// A [`Refusal`] for everything that two servers could read differently, and for a target over the limit.
+    pub fn read(parts: Parts, body: RequestBody, peer: Peer, settings: &Settings) -> Result<Self, Refusal> {
+        let host = head::check(&parts, settings.limits.target)?;
+        let origin = Origin::derive(settings, peer.address, peer.scheme, host, &parts.headers)?;
+        let authorization = head::authorization(&parts.headers);
+        let is_form = head::is_form(&parts.headers) && !body.is_empty();
+        Ok(Self { parts, body, origin, peer, authorization, is_form })
+    }
+
+    /// The request method.
+    pub fn method(&self) -> &Method {
+        &self.parts.method
+    }
+
+    /// The raw path.
+    pub fn path(&self) -> &str {
+        self.parts.uri.path()
+    }
+
+    /// What the client believes to talk to.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Whether the body is a form with something in it, whose parameters count.
+    pub fn has_form(&self) -> bool {
+        self.is_form
+    }
+
+    /// Whether the request carries an Authorization header of another scheme than OAuth.
+    pub fn has_other_authorization(&self) -> bool {
+        self.authorization == Authorization::Other
+    }
+
+    /// Whether the Authorization header's scheme is `OAuth`, or the query or the held form holds OAuth credentials.
+    pub fn carries_credentials(&self) -> bool {
+        let in_text = |text: Option<&[u8]>| text.is_some_and(parameters::carries_credentials);
+        // Of two Authorization lines one may be OAuth's: they are credentials, which parsing then refuses.
+        matches!(self.authorization, Authorization::OAuth | Authorization::Several)
+            || in_text(self.query())
+            || in_text(self.form())
+    }
+
+    /// Holds a form body, after the checks that need no body: those parameters that are there already must be readable,
+    /// and a consumer that they name must be known.
+    ///
+    /// # Errors
+    /// A [`Refusal`] from those checks, or because the body cannot be held.
+    pub async fn hold_form(&mut self, policy: &Policy, budget: &Arc<BodyBudget>) -> Result<(), Refusal> {
+        if !self.is_form {
+            return Ok(());
+        }
+        if head::has_content_coding(&self.parts.headers) {
+            return Err(Refusal::FormCoding);
+        }
+        self.check_before_the_body(policy)?;
+        self.body.hold(hold_limits(&policy.settings, budget)).await.map(|_| ())
+    }
+
+    /// Splits off what a trial run may verify, while the request itself passes on.
+    ///
+    /// Bodies that a verdict needs are held for both; one that is too long is withheld from the trial, whose verdict then
+    /// is that.
+    pub async fn copy_for_trial(&mut self, policy: &Policy, budget: &Arc<BodyBudget>) -> Self {
+        if self.is_form || self.mentions_body_hash() {
+            // The outcome is the trial's to report, when it finds no body.
+            let _ = self.body.hold(hold_limits(&policy.settings, budget)).await;
+        }
+        Self {
+            parts: self.parts.clone(),
+            body: self.body.copy_for_trial(),
+            origin: self.origin.clone(),
+            peer: self.peer,
+            authorization: self.authorization,
+            is_form: self.is_form,
+        }
+    }
+
+    pub(super) fn query(&self) -> Option<&[u8]> {
+        self.parts.uri.query().map(str::as_bytes)
+    }
+
+    pub(super) fn form(&self) -> Option<&[u8]> {
+        self.body.held().filter(|_| self.is_form).map(|bytes| &bytes[..])
+    }
+
+    /// The three texts that carry parameters, as far as they are there.
+    pub(super) fn raw_parameters(&self) -> Raw<'_> {
+        let header = self.parts.headers.get(AUTHORIZATION).and_then(|value| head::oauth_credentials(value.as_bytes()));
+        Raw { header, query: self.query(), form: self.form() }
+    }
+
+    fn check_before_the_body(&self, policy: &Policy) -> Result<(), Refusal> {
+        if self.authorization == Authorization::Several {
+            return Err(Refusal::SeveralAuthorizations);
+        }
+        if !self.carries_credentials() {
+            return Ok(());
+        }
+        let parameters =
+            Parameters::collect(self.raw_parameters(), policy.settings.limits.parameters).map_err(Refusal::Malformed)?;
+        let Some(key) = parameters.protocol("oauth_consumer_key") else { return Ok(()) };
+        let known = std::str::from_utf8(&key).is_ok_and(|key| policy.consumers.get(key).is_some());
+        // Where unknown consumers must not be told apart, the body is read for them as for any other.
+        if known || !policy.settings.refusals.reveal_unknown_consumer {
+            return Ok(());
+        }
+        Err(Refusal::ConsumerUnknown { key: String::from_utf8_lossy(&key).into_owned() })
+    }
+
+    fn mentions_body_hash(&self) -> bool {
+        let raw = self.raw_parameters();
+        let needle = b"oauth_body_hash";
+        [raw.header, raw.query].into_iter().flatten().any(|text| text.windows(needle.len()).any(|part| part == needle))
+    }
+}
+
+pub(super) fn hold_limits<'a>(settings: &Settings, budget: &'a Arc<BodyBudget>) -> HoldLimits<'a> {
+    HoldLimits {
+        one: settings.limits.signed_body,
+        all: settings.limits.held_bodies,
+        timeout: settings.timeouts.body,
+        budget,
+    }
+}

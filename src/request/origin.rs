@@ -1,0 +1,253 @@
+//! What the client believes to talk to: scheme, authority and outer path prefix, derived in exactly one way.
+
+use std::net::IpAddr;
+
+use http::HeaderMap;
+use ipnet::IpNet;
+
+use crate::config::{PublicUrl, Settings};
+use crate::oauth::base_string::{Authority, BaseStringUri, Scheme};
+use crate::refusal::Refusal;
+
+/// The outside of a request, as signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// `https` in front of a TLS proxy, whatever the gateway itself speaks.
+    pub scheme: Scheme,
+    /// Host and port as the client wrote them.
+    pub authority: Authority,
+    /// What a trusted proxy took off the path (`X-Forwarded-Prefix`), without a slash at the end.
+    pub prefix: String,
+    /// The client's address: the peer's, or what trusted proxies say it is.
+    pub client: IpAddr,
+}
+
+impl Origin {
+    /// From `public_url` if it is set, else from the forwarding headers of a trusted peer, else as received.
+    pub(super) fn derive(
+        settings: &Settings,
+        peer: IpAddr,
+        listener: Scheme,
+        host: Authority,
+        headers: &HeaderMap,
+    ) -> Result<Self, Refusal> {
+        let trusted = &settings.trusted_proxies;
+        let mut origin = Self { scheme: listener, authority: host, prefix: String::new(), client: peer };
+        if is_in(trusted, peer) {
+            origin.believe(headers, trusted)?;
+        }
+        if let Some(PublicUrl { scheme, authority, .. }) = &settings.public_url {
+            origin.scheme = *scheme;
+            origin.authority = authority.clone();
+        }
+        Ok(origin)
+    }
+
+    /// The base string URI of a request with this path (RFC 5849 §3.4.1.2).
+    pub fn base_string_uri(&self, path: &str) -> BaseStringUri {
+        if self.prefix.is_empty() {
+            BaseStringUri::new(self.scheme, &self.authority, path)
+        } else {
+            BaseStringUri::new(self.scheme, &self.authority, &format!("{}{path}", self.prefix))
+        }
+    }
+
+    /// Scheme and authority as a URL, for the realm.
+    pub fn base_url(&self) -> String {
+        format!("{}://{}{}", self.scheme.as_str(), self.authority, self.prefix)
+    }
+
+    /// Takes over what a trusted peer says. `X-Forwarded-*` go before `Forwarded`: proxies that set the former often
+    /// pass the latter on from the client as it came.
+    fn believe(&mut self, headers: &HeaderMap, trusted: &[IpNet]) -> Result<(), Refusal> {
+        let chain = list(headers, "x-forwarded-for");
+        let x_forwarded = ["x-forwarded-proto", "x-forwarded-host", "x-forwarded-port"].map(|name| list(headers, name));
+        if chain.is_empty() && x_forwarded.iter().all(Vec::is_empty) {
+            self.believe_forwarded(headers, trusted)?;
+        } else {
+            let hops = self.follow(chain.iter().map(|address| parse_node(address)), trusted);
+            let [proto, host, port] = x_forwarded.map(|values| nth_from_end(&values, hops).map(str::to_owned));
+            self.set(proto.as_deref(), host.as_deref(), port.as_deref())?;
+        }
+        if let Some(prefix) = list(headers, "x-forwarded-prefix").first() {
+            let prefix = prefix.trim_end_matches('/');
+            if !prefix.is_empty() && !prefix.starts_with('/') {
+                return Err(Refusal::BadRequest("X-Forwarded-Prefix of the trusted proxy does not begin with a slash"));
+            }
+            prefix.clone_into(&mut self.prefix);
+        }
+        Ok(())
+    }
+
+    /// RFC 7239: each proxy adds an element at the end.
+    fn believe_forwarded(&mut self, headers: &HeaderMap, trusted: &[IpNet]) -> Result<(), Refusal> {
+        let elements: Vec<Element> = list(headers, "forwarded").iter().map(|text| Element::parse(text)).collect();
+        if elements.is_empty() {
+            return Ok(());
+        }
+        let hops = self.follow(elements.iter().map(|element| element.node.as_deref().and_then(parse_node)), trusted);
+        let index = elements.len().saturating_sub(hops);
+        let element = &elements[index.min(elements.len() - 1)];
+        self.set(element.proto.as_deref(), element.host.as_deref(), None)
+    }
+
+    /// Walks from the peer towards the client as long as addresses are trusted. Returns how many entries count.
+    fn follow(&mut self, chain: impl DoubleEndedIterator<Item = Option<IpAddr>>, trusted: &[IpNet]) -> usize {
+        let mut hops = 0;
+        for address in chain.rev() {
+            hops += 1;
+            let Some(address) = address else { break };
+            self.client = address;
+            if !is_in(trusted, address) {
+                break;
+            }
+        }
+        hops.max(1)
+    }
+
+    fn set(&mut self, proto: Option<&str>, host: Option<&str>, port: Option<&str>) -> Result<(), Refusal> {
+        if let Some(proto) = proto {
+            self.scheme = Scheme::parse(proto)
+                .ok_or(Refusal::BadRequest("the trusted proxy forwards a scheme that is neither http nor https"))?;
+        }
+        if let Some(host) = host {
+            self.authority =
+                Authority::parse(host).ok_or(Refusal::BadRequest("the trusted proxy forwards a Host that is no host"))?;
+        }
+        if let Some(port) = port.filter(|_| self.authority.port().is_none()) {
+            let port = port.parse().ok().filter(|port| *port != 0);
+            let port = port.ok_or(Refusal::BadRequest("X-Forwarded-Port of the trusted proxy is no port"))?;
+            self.authority = self.authority.clone().with_port(port);
+        }
+        Ok(())
+    }
+}
+
+/// Whether one of the networks holds the address; an IPv4 address mapped into IPv6 counts as itself.
+pub fn is_in(nets: &[IpNet], address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    nets.iter().any(|net| net.contains(&address))
+}
+
+/// One element of `Forwarded` (RFC 7239 §4).
+#[derive(Default)]
+struct Element {
+    node: Option<String>,
+    proto: Option<String>,
+    host: Option<String>,
+}
+
+impl Element {
+    fn parse(text: &str) -> Self {
+        let mut element = Self::default();
+        for pair in split_outside_quotes(text, b';') {
+            let Some((name, value)) = pair.split_once('=') else { continue };
+            let value = Some(value.trim().trim_matches('"').to_owned());
+            match name.trim().to_ascii_lowercase().as_str() {
+                "for" => element.node = value,
+                "proto" => element.proto = value,
+                "host" => element.host = value,
+                _ => {}
+            }
+        }
+        element
+    }
+}
+
+/// The comma-separated values of all lines of a header, in order.
+fn list(headers: &HeaderMap, name: &str) -> Vec<String> {
+    let lines = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    let values = lines.flat_map(|line| split_outside_quotes(line, b','));
+    values.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty()).collect()
+}
+
+fn split_outside_quotes(text: &str, separator: u8) -> Vec<&str> {
+    let mut quoted = false;
+    text.split(|c: char| {
+        quoted ^= c == '"';
+        !quoted && c == char::from(separator)
+    })
+    .collect()
+}
+
+/// The value that the outermost trusted hop made; if there are fewer values than hops, the first.
+fn nth_from_end(values: &[String], hops: usize) -> Option<&str> {
+    values.get(values.len().saturating_sub(hops)).map(String::as_str)
+}
+
+/// An address, with or without a port, an IPv6 one in brackets (RFC 7239 §6); a name or `unknown` is none.
+fn parse_node(text: &str) -> Option<IpAddr> {
+    if let Ok(address) = text.parse() {
+        return Some(address);
+    }
+    if let Some(rest) = text.strip_prefix('[') {
+        return rest.split_once(']')?.0.parse().ok();
+    }
+    text.rsplit_once(':')?.0.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn derived(peer: &str, lines: &[(&'static str, &str)]) -> Origin {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(*name, value.parse().unwrap());
+        }
+        let trusted: Vec<IpNet> = vec!["10.0.0.0/8".parse().unwrap()];
+        let peer: IpAddr = peer.parse().unwrap();
+        let authority = Authority::parse("inner:8080").unwrap();
+        let mut origin = Origin { scheme: Scheme::Http, authority, prefix: String::new(), client: peer };
+        if is_in(&trusted, peer) {
+            origin.believe(&headers, &trusted).unwrap();
+        }
+        origin
+    }
+
+    #[test]
+    fn an_unlisted_peer_is_not_believed() {
+        let origin = derived("192.0.2.1", &[("x-forwarded-proto", "https"), ("x-forwarded-for", "198.51.100.7")]);
+        assert_eq!(origin.base_url(), "http://inner:8080");
+        assert_eq!(origin.client, "192.0.2.1".parse::<IpAddr>().unwrap());
+    }
+
+    #[test]
+    fn a_trusted_peer_is_believed() {
+        let lines = [
+            ("x-forwarded-proto", "https"),
+            ("x-forwarded-host", "Jira.example.com"),
+            ("x-forwarded-port", "8443"),
+            ("x-forwarded-prefix", "/jira/"),
+            ("x-forwarded-for", "203.0.113.9, 198.51.100.7"),
+        ];
+        let origin = derived("10.0.0.1", &lines);
+        assert_eq!(origin.base_url(), "https://jira.example.com:8443/jira");
+        assert_eq!(origin.base_string_uri("/rest").as_str(), "https://jira.example.com:8443/jira/rest");
+        assert_eq!(origin.client, "198.51.100.7".parse::<IpAddr>().unwrap(), "what an untrusted address says does not count");
+    }
+
+    #[test]
+    fn values_are_taken_from_the_outermost_trusted_hop() {
+        let lines = [
+            ("x-forwarded-for", "203.0.113.9, 198.51.100.7, 10.0.0.2"),
+            ("x-forwarded-proto", "gopher, https, http"),
+            ("x-forwarded-host", "evil, jira, inner"),
+        ];
+        assert_eq!(derived("10.0.0.1", &lines).base_url(), "https://jira");
+    }
+
+    #[test]
+    fn forwarded_is_read_as_rfc_7239_has_it() {
+        let value = r#"for=evil;host=evil, For="[2001:db8::1]:4711";Proto=https;host="jira:444", for=10.0.0.2;proto=http"#;
+        let origin = derived("10.0.0.1", &[("forwarded", value)]);
+        assert_eq!(origin.base_url(), "https://jira:444");
+        assert_eq!(origin.client, "2001:db8::1".parse::<IpAddr>().unwrap());
+    }
+
+    #[test]
+    fn x_forwarded_headers_go_before_forwarded() {
+        let origin = derived("10.0.0.1", &[("forwarded", "host=evil"), ("x-forwarded-host", "jira")]);
+        assert_eq!(origin.base_url(), "http://jira");
+    }
+}

@@ -1,0 +1,187 @@
+//! What goes to the backend: the bytes that were verified, without credentials, with the identity added last.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST, TRANSFER_ENCODING};
+use http::uri::PathAndQuery;
+use http::{HeaderName, HeaderValue, Uri};
+use hyper::body::Body;
+
+use super::body::OutgoingBody;
+use super::head::Authorization;
+use super::inbound::InboundRequest;
+use super::origin::is_in;
+use super::verified::VerifiedRequest;
+use crate::config::{HostHeader, IdentityHeaders, Settings, Upstream};
+use crate::oauth::parameters;
+use crate::proxy::headers;
+use crate::routes::{Access, Cookies, Rule};
+
+/// A request that a route lets pass without proof. The backend is told nothing about who sent it.
+#[derive(Debug)]
+pub struct AnonymousRequest {
+    inbound: InboundRequest,
+}
+
+/// A request that may be forwarded.
+#[derive(Debug)]
+pub struct UpstreamRequest {
+    /// Head and body, but for the Host, which may depend on the server.
+    pub request: http::Request<OutgoingBody>,
+    /// Where it goes.
+    pub upstream: Arc<Upstream>,
+}
+
+impl AnonymousRequest {
+    /// Takes a request whose route asks for no proof.
+    pub(crate) fn new(inbound: InboundRequest) -> Self {
+        Self { inbound }
+    }
+}
+
+impl UpstreamRequest {
+    /// From a proved request: its consumer and user are told to the backend.
+    pub fn verified(verified: VerifiedRequest, settings: &Settings, rule: Option<&Rule>, request_id: &HeaderValue) -> Self {
+        let consumer = Arc::clone(verified.consumer());
+        let user = verified.user().map(str::to_owned);
+        let cookies = rule.and_then(|rule| rule.cookies).unwrap_or(Cookies::Drop);
+        let mut this = Self::build(verified.inbound, settings, rule, cookies, request_id);
+        let IdentityHeaders { consumer: consumer_header, user: user_header } = &settings.identity_headers;
+        this.set(consumer_header, consumer.key.as_str());
+        if let Some(user) = user {
+            this.set(user_header, &user);
+        }
+        this
+    }
+
+    /// From a request that needs no proof: no identity.
+    pub fn anonymous(
+        anonymous: AnonymousRequest,
+        settings: &Settings,
+        rule: Option<&Rule>,
+        request_id: &HeaderValue,
+    ) -> Self {
+        let cookies = rule.and_then(|rule| rule.cookies).unwrap_or(Cookies::Forward);
+        Self::build(anonymous.inbound, settings, rule, cookies, request_id)
+    }
+
+    fn build(
+        mut inbound: InboundRequest,
+        settings: &Settings,
+        rule: Option<&Rule>,
+        cookies: Cookies,
+        request_id: &HeaderValue,
+    ) -> Self {
+        cut_credentials(&mut inbound, rule);
+        let upstream = rule.and_then(|rule| rule.upstream.clone()).unwrap_or_else(|| Arc::clone(&settings.upstream));
+        let believed = is_in(&settings.trusted_proxies, inbound.peer.address);
+        let headers = &mut inbound.parts.headers;
+        let upgrade = headers::websocket_upgrade(headers);
+        headers::strip_request(headers, &settings.identity_headers, believed);
+        if cookies == Cookies::Drop {
+            headers.remove(COOKIE);
+        }
+        headers::add_forwarding(headers, &inbound.origin, inbound.peer, believed, request_id);
+        if let Some(protocol) = upgrade {
+            headers::ask_for_upgrade(headers, protocol);
+        }
+        if upstream.host == HostHeader::Upstream {
+            // The server is chosen when a connection is; its own name is put there.
+            headers.remove(HOST);
+        }
+        let body = inbound.body.into_outgoing(settings.timeouts.body);
+        frame(headers, &body);
+        let mut request = http::Request::new(body);
+        *request.method_mut() = inbound.parts.method;
+        *request.uri_mut() = origin_form(inbound.parts.uri);
+        *request.headers_mut() = inbound.parts.headers;
+        if let Some(on_upgrade) = inbound.parts.extensions.remove::<hyper::upgrade::OnUpgrade>() {
+            request.extensions_mut().insert(on_upgrade);
+        }
+        Self { request, upstream }
+    }
+
+    fn set(&mut self, name: &HeaderName, value: &str) {
+        self.request.headers_mut().insert(name.clone(), identity_value(value));
+    }
+}
+
+/// Takes off what authorizes: the OAuth header, and the protocol parameters of query and held form.
+///
+/// Another Authorization scheme passes where no proof is asked; a signed route has refused it already.
+/// `oauth_token` or `oauth_verifier` alone are a backend's own and stay.
+fn cut_credentials(inbound: &mut InboundRequest, rule: Option<&Rule>) {
+    let guarded = rule.is_none_or(|rule| matches!(rule.access, Access::Signed | Access::Deny));
+    if inbound.authorization != Authorization::Other || guarded {
+        if inbound.carries_credentials() {
+            cut_parameters(inbound);
+        }
+        inbound.parts.headers.remove(AUTHORIZATION);
+    } else if inbound.carries_credentials() {
+        cut_parameters(inbound);
+    }
+}
+
+fn cut_parameters(inbound: &mut InboundRequest) {
+    if let Some(form) = inbound.form() {
+        let cut = parameters::cut_protocol_parameters(form);
+        if cut.len() != form.len() {
+            let cut = Bytes::from(cut.into_owned());
+            inbound.body.replace_held(cut);
+        }
+    }
+    let Some(query) = inbound.parts.uri.query() else { return };
+    let cut = parameters::cut_protocol_parameters(query.as_bytes());
+    if cut.len() == query.len() {
+        return;
+    }
+    let cut = String::from_utf8_lossy(&cut);
+    let path = inbound.parts.uri.path();
+    let target = if cut.is_empty() { path.to_owned() } else { format!("{path}?{cut}") };
+    let target: PathAndQuery = target.parse().expect("a part of a valid target, cut at &, is one");
+    inbound.parts.uri = Uri::from(target);
+}
+
+/// A target in absolute form goes out in origin form, as to any origin server (RFC 9112 §3.2.1).
+fn origin_form(uri: Uri) -> Uri {
+    uri.into_parts().path_and_query.map_or_else(Uri::default, Uri::from)
+}
+
+/// Makes the framing anew from the body's real length; hyper would take a chunked body off a GET.
+fn frame(headers: &mut http::HeaderMap, body: &OutgoingBody) {
+    headers.remove(CONTENT_LENGTH);
+    headers.remove(TRANSFER_ENCODING);
+    match body.size_hint().exact() {
+        Some(0) => {}
+        Some(length) => {
+            headers.insert(CONTENT_LENGTH, length.into());
+        }
+        None => {
+            headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
+    }
+}
+
+/// Bytes outside 0x21–0x7E are percent-encoded, so that any key or user is one header value.
+pub(crate) fn identity_value(text: &str) -> HeaderValue {
+    let mut value = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            0x21..=0x7e => value.push(char::from(byte)),
+            other => write!(value, "%{other:02X}").expect("writing to a String does not fail"),
+        }
+    }
+    value.parse().expect("visible ASCII is a header value")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identity_is_one_visible_ascii_value() {
+        assert_eq!(identity_value("jira:4711 ä\r\n"), "jira:4711%20%C3%A4%0D%0A");
+    }
+}

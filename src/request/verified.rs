@@ -1,0 +1,249 @@
+//! The proof. [`VerifiedRequest`] is made here and nowhere else; it is not `Clone`, `Default` or `Deserialize`.
+//!
+//! Read with `replay::table` and `oauth::key`, which make the two proofs that it takes to make one.
+//!
+//! ```compile_fail
+//! // Nobody else can make one: its fields are private to this file.
+//! let forged = countersign::request::VerifiedRequest { proof: () };
+//! ```
+//! ```compile_fail
+//! // A proof is of one request, once.
+//! fn twice(proved: countersign::request::VerifiedRequest) { let copy = proved.clone(); }
+//! ```
+//! ```compile_fail
+//! // What was only received cannot be forwarded.
+//! fn forward(raw: countersign::request::InboundRequest, settings: &countersign::config::Settings) {
+//!     countersign::request::UpstreamRequest::verified(raw, settings, None);
+//! }
+//! ```
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::body::BodyBudget;
+use super::inbound::{InboundRequest, hold_limits};
+use super::signed::{Claims, IdentifiedRequest, SignedRequest};
+use crate::clock::Clock;
+use crate::config::{BodyHashPolicy, Settings};
+use crate::consumers::Consumer;
+use crate::failures::FailedSignatures;
+use crate::oauth::base_string::SignatureBaseString;
+use crate::oauth::body_hash::BodyHash;
+use crate::oauth::key::SignatureValid;
+use crate::oauth::parameters::Source;
+use crate::oauth::signature::Signature;
+use crate::refusal::Refusal;
+use crate::replay::{NonceId, NonceRecorded, NonceRefused, NonceTable, Shares};
+
+/// A request that a known consumer signed, now, and that was not seen before.
+#[derive(Debug)]
+pub struct VerifiedRequest {
+    pub(super) inbound: InboundRequest,
+    consumer: Arc<Consumer>,
+    user: Option<String>,
+    _proof: NonceRecorded,
+}
+
+/// What verification needs besides the request.
+#[derive(Debug, Clone, Copy)]
+pub struct Verifier<'g> {
+    /// The configuration in force.
+    pub settings: &'g Settings,
+    /// The accepted nonces.
+    pub nonces: &'g NonceTable,
+    /// The bad signatures by address and consumer.
+    pub failures: &'g FailedSignatures,
+    /// The memory for held bodies.
+    pub budget: &'g Arc<BodyBudget>,
+    /// The time.
+    pub clock: &'g Clock,
+}
+
+impl VerifiedRequest {
+    /// Who signed it.
+    pub fn consumer(&self) -> &Arc<Consumer> {
+        &self.consumer
+    }
+
+    /// The user that the backend is told, if any.
+    pub fn user(&self) -> Option<&str> {
+        self.user.as_deref()
+    }
+}
+
+impl IdentifiedRequest {
+    /// The whole proof, in order: time, signature, nonce peek, token, permission, body, rate, and the nonce's commit last.
+    ///
+    /// So a token error or a 429 uses up no nonce, and a replay or a forgery uses up no rate budget.
+    ///
+    /// # Errors
+    /// The first [`Refusal`] on the way.
+    pub async fn verify(mut self, with: Verifier<'_>) -> Result<VerifiedRequest, Refusal> {
+        self.check_method()?;
+        self.check_time(with)?;
+        let signature_valid = self.check_signature(with)?;
+        let nonce = self.nonce_id(with.nonces);
+        with.nonces.peek(nonce).map_err(|refused| nonce_refusal(refused, with))?;
+        self.check_token()?;
+        let user = self.check_permission()?;
+        self.check_body_hash(with).await?;
+        self.take_rate()?;
+        let recorded = with.nonces.commit(signature_valid, nonce, with.settings.verify.window, shares(with.settings));
+        let proof = recorded.map_err(|refused| nonce_refusal(refused, with))?;
+        Ok(VerifiedRequest { inbound: self.signed.inbound, consumer: self.candidate, user, _proof: proof })
+    }
+
+    /// The consumer that the request names, for the log.
+    pub fn candidate(&self) -> &Arc<Consumer> {
+        &self.candidate
+    }
+
+    /// The method is the consumer's property, never the request's choice.
+    fn check_method(&self) -> Result<(), Refusal> {
+        let (given, acceptable) = (self.signed.claims.method, &self.candidate.signature_methods);
+        if acceptable.contains(&given) {
+            return Ok(());
+        }
+        Err(Refusal::SignatureMethodNotTheConsumers { given, acceptable: acceptable.clone() })
+    }
+
+    fn check_time(&self, with: Verifier<'_>) -> Result<(), Refusal> {
+        self.signed.check_time(with)
+    }
+
+    /// Several keys stand while one is rolled over; the signature must hold under one of them.
+    fn check_signature(&self, with: Verifier<'_>) -> Result<SignatureValid, Refusal> {
+        let Claims { signature, method, .. } = &self.signed.claims;
+        let signature = signature.as_ref().ok_or(Refusal::SignatureUndecodable)?;
+        self.check_length(signature)?;
+        let client = self.client();
+        with.failures.check(client, &self.candidate.key).map_err(|retry_after| Refusal::TooManyFailures { retry_after })?;
+        let base_string = self.signed.base_string();
+        let proof = self.candidate.public_keys.iter().find_map(|key| key.verify(*method, &base_string, signature).ok());
+        proof.ok_or_else(|| {
+            with.failures.record(client, &self.candidate.key);
+            Refusal::SignatureMismatch { base_string: Box::new(base_string) }
+        })
+    }
+
+    /// A signature of another length than any of the keys' is wrong without an RSA operation.
+    fn check_length(&self, signature: &Signature) -> Result<(), Refusal> {
+        let actual = signature.as_bytes().len();
+        let mut lengths = self.candidate.public_keys.iter().map(|key| key.signature_len());
+        match lengths.next() {
+            Some(first) if first != actual && !lengths.any(|length| length == actual) => {
+                Err(Refusal::SignatureLength { expected: first, actual })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn nonce_id(&self, nonces: &NonceTable) -> NonceId {
+        let Claims { consumer_key, token, timestamp, nonce, .. } = &self.signed.claims;
+        nonces.id(consumer_key, token, *timestamp, nonce)
+    }
+
+    /// No tokens are issued yet, so none can be valid; an empty one means none (two-legged).
+    fn check_token(&self) -> Result<(), Refusal> {
+        if self.signed.claims.token.is_empty() { Ok(()) } else { Err(Refusal::TokenRejected) }
+    }
+
+    /// Whether the consumer may do this, and as whom.
+    fn check_permission(&self) -> Result<Option<String>, Refusal> {
+        let (consumer, inbound) = (&self.candidate, &self.signed.inbound);
+        if !consumer.two_legged.allowed {
+            return Err(Refusal::TwoLeggedDenied);
+        }
+        if !consumer.may_come_from(self.client()) {
+            return Err(Refusal::ConsumerMayNotComeFrom);
+        }
+        if !consumer.may_reach(inbound.method(), inbound.path()) {
+            return Err(Refusal::ConsumerMayNotReach);
+        }
+        match self.signed.requestor()? {
+            Some(_) if !consumer.two_legged.impersonation => Err(Refusal::ImpersonationDenied),
+            Some(user) => Ok(Some(user)),
+            None => Ok(consumer.two_legged.execute_as.clone()),
+        }
+    }
+
+    async fn check_body_hash(&mut self, with: Verifier<'_>) -> Result<(), Refusal> {
+        let policy = with.settings.verify.body_hash;
+        let method = self.signed.claims.method;
+        let inbound = &mut self.signed.inbound;
+        // A form is signed as parameters; a hash beside it says nothing more.
+        if policy == BodyHashPolicy::Ignore || inbound.is_form {
+            return Ok(());
+        }
+        match self.signed.parameters.protocol("oauth_body_hash") {
+            Some(claimed) => {
+                let hash = BodyHash::decode(&claimed, method).ok_or(Refusal::BodyHashMismatch)?;
+                let body = inbound.body.hold(hold_limits(with.settings, with.budget)).await?;
+                if hash.matches(body, method) { Ok(()) } else { Err(Refusal::BodyHashMismatch) }
+            }
+            None if policy == BodyHashPolicy::Required && !inbound.body.is_empty() => {
+                Err(Refusal::ParametersAbsent(vec!["oauth_body_hash"]))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn take_rate(&self) -> Result<(), Refusal> {
+        let taken = self.candidate.rate_limit.as_ref().map_or(Ok(()), |limit| limit.take());
+        taken.map_err(|retry_after| Refusal::RateLimited { retry_after })
+    }
+
+    fn client(&self) -> IpAddr {
+        self.signed.inbound.origin.client
+    }
+}
+
+impl SignedRequest {
+    /// Whether the claimed timestamp lies in the window.
+    ///
+    /// # Errors
+    /// [`Refusal::TimestampOutside`] with what is accepted now.
+    pub fn check_time(&self, with: Verifier<'_>) -> Result<(), Refusal> {
+        let (window, now) = (with.settings.verify.window, with.clock.wall());
+        let outside = window.check(self.claims.timestamp, now);
+        outside.map_err(|outside| Refusal::TimestampOutside { outside, acceptable: window.acceptable(now) })
+    }
+
+    /// The one text that the signature is checked against.
+    fn base_string(&self) -> SignatureBaseString {
+        let uri = self.inbound.origin.base_string_uri(self.inbound.path());
+        SignatureBaseString::new(self.inbound.method().as_str(), &uri, &self.parameters)
+    }
+
+    /// The user whom a consumer asks to act as: `xoauth_requestor_id`, signed in query or form.
+    fn requestor(&self) -> Result<Option<String>, Refusal> {
+        let mut values = self.parameters.values("xoauth_requestor_id").filter(|(source, _)| *source != Source::Header);
+        let rejected = || Refusal::ParameterRejected { name: "xoauth_requestor_id", expected: "one user's name" };
+        let Some((_, value)) = values.next() else { return Ok(None) };
+        let user = String::from_utf8(value.into_owned()).map_err(|_| rejected())?;
+        let single = values.next().is_none() && !user.is_empty() && !user.chars().any(char::is_control);
+        if single { Ok(Some(user)) } else { Err(rejected()) }
+    }
+}
+
+fn nonce_refusal(refused: NonceRefused, with: Verifier<'_>) -> Refusal {
+    let settings = with.settings;
+    let acceptable = || {
+        let (from, to) = settings.verify.window.acceptable(with.clock.wall());
+        (from.max(with.nonces.first_remembered()), to)
+    };
+    let limits = &settings.limits;
+    match refused {
+        NonceRefused::Used => Refusal::NonceUsed,
+        NonceRefused::OutsideWindow(outside) => Refusal::TimestampOutside { outside, acceptable: acceptable() },
+        NonceRefused::Forgotten => Refusal::TimestampForgotten { acceptable: acceptable() },
+        NonceRefused::TableFull => Refusal::NonceTableFull { limit: limits.nonces, of_consumer: false },
+        NonceRefused::ConsumerShareFull => {
+            Refusal::NonceTableFull { limit: limits.nonces_per_consumer, of_consumer: true }
+        }
+    }
+}
+
+fn shares(settings: &Settings) -> Shares {
+    Shares { all: settings.limits.nonces, of_consumer: settings.limits.nonces_per_consumer }
+}

@@ -1,0 +1,183 @@
+//! The running gateway: sockets, data plane, state directory, and the control plane's chores.
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use dashmap::DashMap;
+
+use crate::clock::Clock;
+use crate::failures::FailedSignatures;
+use crate::gateway::Gateway;
+use crate::observe::{Sink, VerdictCounts};
+use crate::policy::Policy;
+use crate::proxy::{ConnectionLimits, DataPlane, Shared};
+use crate::replay::NonceTable;
+use crate::request::BodyBudget;
+
+/// A gateway that serves.
+#[derive(Debug)]
+pub struct Running {
+    shared: Arc<Shared>,
+    plane: DataPlane,
+    addresses: Vec<SocketAddr>,
+    /// Held as long as the process lives: two nonce tables on one state would each accept a replay of the other's.
+    _state: StateDirectory,
+}
+
+/// Why a gateway cannot start.
+#[derive(Debug)]
+pub enum StartError {
+    /// A listening socket cannot be opened.
+    Listen(SocketAddr, io::Error),
+    /// The state directory cannot be made or locked.
+    State(PathBuf, io::Error),
+    /// Another process has the state directory.
+    StateInUse(PathBuf),
+    /// No random numbers, or no threads.
+    System(io::Error),
+}
+
+impl std::fmt::Display for StartError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
+            Self::State(path, error) => write!(f, "cannot use the state directory {}: {error}", path.display()),
+            Self::StateInUse(path) => {
+                write!(f, "another countersign process uses the state directory {}", path.display())
+            }
+            Self::System(error) => write!(f, "cannot start: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl StartError {
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Listen(..) => "see what has the port with: ss -ltnp; choose another with listen: or --listen",
+            Self::State(..) => "choose a writable directory with state_directory: or --state",
+            Self::StateInUse(_) => "stop the other process, or give this one a state directory of its own",
+            Self::System(_) => "the system is out of threads, memory or descriptors",
+        }
+    }
+}
+
+impl Running {
+    /// Opens the sockets and starts the data plane.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing is left running.
+    pub fn start(policy: Arc<ArcSwap<Policy>>, sink: Arc<Sink>, clock: Clock) -> Result<Self, StartError> {
+        let settings = Arc::clone(&policy.load().settings);
+        let state = StateDirectory::lock(&settings.state_directory)?;
+        let listeners = listen(&settings.listen)?;
+        let addresses = listeners
+            .iter()
+            .zip(&settings.listen)
+            .map(|(listener, wanted)| listener.local_addr().map_err(|error| StartError::Listen(*wanted, error)))
+            .collect::<Result<Vec<_>, _>>()?;
+        let (hash_key, process) = random().map_err(StartError::System)?;
+        let gateway = Gateway {
+            policy,
+            nonces: NonceTable::new(hash_key, clock.clone()),
+            failures: FailedSignatures::default(),
+            budget: Arc::new(BodyBudget::default()),
+            clock,
+        };
+        let shared = Arc::new(Shared {
+            gateway,
+            sink,
+            connections: Arc::new(ConnectionLimits::default()),
+            counts: VerdictCounts::default(),
+            observed: VerdictCounts::default(),
+            in_flight: DashMap::new(),
+            process,
+        });
+        let plane = DataPlane::start(&shared, &listeners, settings.threads).map_err(StartError::System)?;
+        Ok(Self { shared, plane, addresses, _state: state })
+    }
+
+    /// The bound addresses, in the order of `listen`.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// What the data plane's threads share.
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Whether all data-plane threads run.
+    pub fn is_whole(&self) -> bool {
+        self.plane.is_whole()
+    }
+
+    /// Forgets what is over: nonces out of the window, failures that are worked off. To be called every second or so.
+    pub fn sweep(&self) {
+        let window = self.shared.gateway.policy.load().settings.verify.window;
+        let dropped = self.shared.gateway.nonces.sweep(window);
+        if dropped > 0 {
+            tracing::debug!(dropped, live = self.shared.gateway.nonces.live(), "nonces left the window");
+        }
+        self.shared.gateway.failures.sweep();
+    }
+
+    /// Says how a trial run goes, if there is one.
+    pub fn report_observed(&self) {
+        if let Some(verdicts) = self.shared.observed.take_summary() {
+            tracing::warn!(%verdicts, "observe: requests passed whatever their verdict");
+        }
+    }
+
+    /// Finishes what is in flight, within `grace`.
+    pub async fn stop(self, grace: Duration) {
+        self.report_observed();
+        let cut_off = self.plane.stop(grace).await;
+        if cut_off > 0 {
+            tracing::warn!(cut_off, "connections were still open when the time to drain was over");
+        }
+    }
+}
+
+fn listen(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, StartError> {
+    addresses.iter().map(|address| TcpListener::bind(address).map_err(|error| StartError::Listen(*address, error))).collect()
+}
+
+fn random() -> io::Result<([u8; 16], u64)> {
+    let (mut hash_key, mut process) = ([0; 16], [0; 8]);
+    aws_lc_rs::rand::fill(&mut hash_key)
+        .and_then(|()| aws_lc_rs::rand::fill(&mut process))
+        .map_err(|_| io::Error::other("no random numbers"))?;
+    Ok((hash_key, u64::from_le_bytes(process)))
+}
+
+/// The state directory, ours alone.
+#[derive(Debug)]
+struct StateDirectory {
+    _lock: File,
+}
+
+impl StateDirectory {
+    fn lock(path: &Path) -> Result<Self, StartError> {
+        let failed = |error| StartError::State(path.to_owned(), error);
+        create_private(path).map_err(failed)?;
+        let lock = File::options().create(true).write(true).truncate(false).open(path.join("lock")).map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(StartError::StateInUse(path.to_owned())),
+            Err(TryLockError::Error(error)) => Err(failed(error)),
+        }
+    }
+}
+
+fn create_private(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
