@@ -1,7 +1,8 @@
 //! Countersign: an OAuth 1.0a enforcement gateway.
 //!
-//! The modules, in the order in which a request meets them.
+//! The modules, in the order in which a request meets them; `cli` is how people meet the program.
 
+pub mod cli;
 pub mod config;
 pub mod consumers;
 pub mod oauth;
