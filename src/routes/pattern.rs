@@ -80,10 +80,15 @@ fn matches_all(pattern: &[Segment], path: &[&str], any_case: bool) -> bool {
         |segment| matches!(segment, Segment::Any),
         |segment, text| match segment {
             Segment::Any => false,
-            Segment::Glob(glob) if any_case => glob_matches(&glob.to_lowercase(), &text.to_lowercase()),
+            Segment::Glob(glob) if any_case => glob_matches(&lower_case(glob), &lower_case(text)),
             Segment::Glob(glob) => glob_matches(glob, text),
         },
     )
+}
+
+/// Letter by letter. A whole word's lower case depends on where it ends (Σ), and a glob ends elsewhere than what it matches.
+fn lower_case(text: &str) -> String {
+    text.chars().flat_map(char::to_lowercase).collect()
 }
 
 fn glob_matches(glob: &str, text: &str) -> bool {
@@ -147,6 +152,14 @@ mod tests {
         assert!(!matches("/status", "/status/"));
         assert!(!matches("/status", "/statusx"));
         assert!(!matches("/status", "/Status"));
+    }
+
+    #[test]
+    fn what_matches_as_written_matches_in_any_case_too() {
+        let pattern = PathPattern::parse("/\u{391}\u{3a3}*").unwrap();
+        for path in ["/\u{391}\u{3a3}\u{392}", "/\u{3b1}\u{3c3}\u{3b2}", "/\u{391}\u{3a3}"] {
+            assert!(pattern.matches_in_any_case(&CanonicalPath::of(path).unwrap()), "{path}");
+        }
     }
 
     #[test]

@@ -1,0 +1,62 @@
+//! The command line: one file per command, and the only place where a private key is ever used.
+//!
+//! Exit codes: 0 done; 1 refused, invalid or failed ([`Failure`]); 2 wrong usage (clap's own).
+
+mod failure;
+mod keygen;
+mod shell;
+mod sign;
+mod signing;
+mod url;
+
+use std::io::{self, Write};
+
+use clap::{Parser, Subcommand};
+
+pub use failure::Failure;
+
+/// The arguments of one run.
+#[derive(Debug, Parser)]
+#[command(name = "countersign", version, about, after_help = AFTER_HELP)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// One variant per command; each has its file, its arguments and a `run`.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Sign a request as a consumer would, to try a gateway by hand
+    Sign(Box<sign::Sign>),
+    /// Make a consumer's RSA key pair, and the entry for consumers.yaml
+    Keygen(keygen::Keygen),
+}
+
+impl Cli {
+    /// Runs the command to its end.
+    ///
+    /// # Errors
+    /// [`Failure`], ready to be printed.
+    pub fn run(self) -> Result<(), Failure> {
+        match self.command {
+            Command::Sign(command) => command.run(),
+            Command::Keygen(command) => command.run(),
+        }
+    }
+}
+
+/// Writes the whole output of a command. A reader that has seen enough (`| head`) is no failure.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(format!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+const AFTER_HELP: &str = "\
+Example:
+  countersign keygen --consumer reporting --name Reporting --out reporting
+  countersign sign --key reporting.pem --consumer reporting http://127.0.0.1:8080/status";
