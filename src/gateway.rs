@@ -87,25 +87,15 @@ impl Gateway {
     }
 
     /// From what was received to what was proved.
-    async fn prove(
-        &self,
-        mut inbound: InboundRequest,
-        policy: &Policy,
-        seen: &mut Seen,
-    ) -> Result<VerifiedRequest, Refusal> {
+    async fn prove(&self, mut inbound: InboundRequest, policy: &Policy, seen: &mut Seen) -> Result<VerifiedRequest, Refusal> {
         inbound.hold_form(policy, &self.budget).await?;
         if !inbound.carries_credentials() {
             let other = inbound.has_other_authorization();
             return Err(if other { Refusal::OtherScheme } else { Refusal::NoCredentials });
         }
         let settings = &policy.settings;
-        let verifier = Verifier {
-            settings,
-            nonces: &self.nonces,
-            failures: &self.failures,
-            budget: &self.budget,
-            clock: &self.clock,
-        };
+        let verifier =
+            Verifier { settings, nonces: &self.nonces, failures: &self.failures, budget: &self.budget, clock: &self.clock };
         let signed = inbound.parse_oauth(settings.limits.parameters)?;
         seen.consumer = Some(signed.claimed_key().to_owned());
         self.stay_silent_about_unknown(&signed, policy, verifier)?;
@@ -113,12 +103,7 @@ impl Gateway {
     }
 
     /// Where unknown consumers must not be told apart, one meets the checks that a known one meets before its signature.
-    fn stay_silent_about_unknown(
-        &self,
-        signed: &SignedRequest,
-        policy: &Policy,
-        verifier: Verifier<'_>,
-    ) -> Result<(), Refusal> {
+    fn stay_silent_about_unknown(&self, signed: &SignedRequest, policy: &Policy, verifier: Verifier<'_>) -> Result<(), Refusal> {
         let settings = &policy.settings;
         let known = policy.consumers.get(signed.claimed_key()).is_some_and(|known| known.is_active(self.clock.wall()));
         if settings.refusals.reveal_unknown_consumer || known {

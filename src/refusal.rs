@@ -262,10 +262,9 @@ impl Refusal {
         match self {
             Self::NoCredentials | Self::OtherScheme => plain(StatusCode::UNAUTHORIZED, "no_credentials", Client),
             Self::ParametersAbsent(_) => problem(StatusCode::BAD_REQUEST, "parameter_absent"),
-            Self::SeveralAuthorizations
-            | Self::Malformed(_)
-            | Self::ParametersRepeated(_)
-            | Self::ParameterRejected { .. } => problem(StatusCode::BAD_REQUEST, "parameter_rejected"),
+            Self::SeveralAuthorizations | Self::Malformed(_) | Self::ParametersRepeated(_) | Self::ParameterRejected { .. } => {
+                problem(StatusCode::BAD_REQUEST, "parameter_rejected")
+            }
             Self::VersionRejected => problem(StatusCode::BAD_REQUEST, "version_rejected"),
             Self::SignatureMethodUnknown { .. } | Self::SignatureMethodNotTheConsumers { .. } => {
                 problem(StatusCode::BAD_REQUEST, "signature_method_rejected")
@@ -331,13 +330,18 @@ impl fmt::Display for Refusal {
             }
             Self::SignatureUndecodable => f.write_str("oauth_signature is no base64 (was it percent-encoded?)"),
             Self::SignatureLength { expected, actual } => {
-                write!(f, "the signature has {actual} bytes, and the consumer's key makes {expected}: another key or method signed")
+                write!(
+                    f,
+                    "the signature has {actual} bytes, and the consumer's key makes {expected}: another key or method signed"
+                )
             }
             Self::SignatureMismatch { .. } => {
                 f.write_str("the signature does not hold: another key, or another base string than the gateway's, was signed")
             }
             Self::BodyHashMismatch => f.write_str("the body is not the one that oauth_body_hash was made of"),
-            Self::NonceUsed => f.write_str("the nonce was used before with this timestamp: a replay, or a client that retries without signing again"),
+            Self::NonceUsed => f.write_str(
+                "the nonce was used before with this timestamp: a replay, or a client that retries without signing again",
+            ),
             Self::TokenRejected => f.write_str("oauth_token names no token"),
             Self::TwoLeggedDenied => f.write_str("the consumer may not call without a token (two_legged.allowed: false)"),
             Self::ImpersonationDenied => {
@@ -360,7 +364,9 @@ impl fmt::Display for Refusal {
             Self::BadRequest(what) => f.write_str(what),
             Self::MethodUnknown => f.write_str("the request method is not one that is forwarded"),
             Self::TransferCodingUnknown => f.write_str("the transfer coding is not chunked alone"),
-            Self::FormCoding => f.write_str("a form body must be sent without Content-Encoding, or its parameters cannot be verified"),
+            Self::FormCoding => {
+                f.write_str("a form body must be sent without Content-Encoding, or its parameters cannot be verified")
+            }
             Self::TargetTooLong { limit, actual } => write!(f, "the target has {actual} bytes, and limits.target is {limit}"),
             Self::BodyTooLarge { limit } => write!(f, "the body is longer than limits.signed_body ({limit} bytes)"),
             Self::BodyTimeout => f.write_str("the body stopped coming (timeouts.body)"),

@@ -4,6 +4,7 @@
 
 mod failure;
 mod keygen;
+mod serve;
 mod shell;
 mod sign;
 mod signing;
@@ -26,6 +27,8 @@ pub struct Cli {
 /// One variant per command; each has its file, its arguments and a `run`.
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Stand in front of an application and let through only what its consumers signed
+    Serve(serve::Serve),
     /// Sign a request as a consumer would, to try a gateway by hand
     Sign(Box<sign::Sign>),
     /// Make a consumer's RSA key pair, and the entry for consumers.yaml
@@ -39,6 +42,7 @@ impl Cli {
     /// [`Failure`], ready to be printed.
     pub fn run(self) -> Result<(), Failure> {
         match self.command {
+            Command::Serve(command) => command.run(),
             Command::Sign(command) => command.run(),
             Command::Keygen(command) => command.run(),
         }
@@ -55,6 +59,9 @@ fn print(text: &str) -> Result<(), Failure> {
         _ => Ok(()),
     }
 }
+
+/// Where the configuration is, unless `--config` says otherwise.
+const DEFAULT_CONFIG: &str = "/etc/countersign/countersign.yaml";
 
 const AFTER_HELP: &str = "\
 Example:

@@ -35,14 +35,8 @@ impl Sink {
     /// If a log file cannot be opened or the thread cannot be started.
     pub fn open(target: &LogTarget) -> io::Result<Arc<Self>> {
         let output = open(target)?;
-        let state = State {
-            pending: Vec::new(),
-            dropped: 0,
-            target: target.clone(),
-            reopen: false,
-            closed: false,
-            writing: false,
-        };
+        let state =
+            State { pending: Vec::new(), dropped: 0, target: target.clone(), reopen: false, closed: false, writing: false };
         let sink = Arc::new(Self { state: Mutex::new(state), wake: Condvar::new() });
         let writer = Arc::clone(&sink);
         std::thread::Builder::new().name("log".to_owned()).spawn(move || writer.run(output))?;
@@ -107,8 +101,7 @@ impl Sink {
             state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         let gathering = |state: &mut State| state.pending.len() <= WRITE_AT && !state.closed && !state.reopen;
-        let (mut state, _) =
-            self.wake.wait_timeout_while(state, WRITE_AFTER, gathering).unwrap_or_else(PoisonError::into_inner);
+        let (mut state, _) = self.wake.wait_timeout_while(state, WRITE_AFTER, gathering).unwrap_or_else(PoisonError::into_inner);
         std::mem::swap(&mut state.pending, batch);
         state.writing = true;
         (std::mem::take(&mut state.dropped), std::mem::take(&mut state.reopen))

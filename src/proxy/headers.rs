@@ -15,7 +15,9 @@ pub fn strip_request(headers: &mut HeaderMap, identity: &IdentityHeaders, believ
     strip_hop_by_hop(headers);
     let unwanted: Vec<HeaderName> = headers
         .keys()
-        .filter(|name| is_spelling_of(name, &identity.consumer) || is_spelling_of(name, &identity.user) || decides(name, believed))
+        .filter(|name| {
+            is_spelling_of(name, &identity.consumer) || is_spelling_of(name, &identity.user) || decides(name, believed)
+        })
         .cloned()
         .collect();
     for name in unwanted {
@@ -48,7 +50,8 @@ pub fn add_forwarding(headers: &mut HeaderMap, origin: &Origin, peer: Peer, beli
 /// The request id: a trusted peer's, if it is one line of sound length, else `fresh`.
 pub fn request_id(headers: &HeaderMap, believed: bool, fresh: impl FnOnce() -> HeaderValue) -> HeaderValue {
     let given = headers.get(X_REQUEST_ID).filter(|_| believed);
-    let sound = |value: &&HeaderValue| (1..=MAX_REQUEST_ID).contains(&value.len()) && value.as_bytes().iter().all(u8::is_ascii_graphic);
+    let sound =
+        |value: &&HeaderValue| (1..=MAX_REQUEST_ID).contains(&value.len()) && value.as_bytes().iter().all(u8::is_ascii_graphic);
     given.filter(sound).cloned().unwrap_or_else(fresh)
 }
 
@@ -107,7 +110,10 @@ fn decides(name: &HeaderName, believed: bool) -> bool {
         // Exactly spelled ones of a trusted proxy are overwritten or kept; another spelling would stand beside them.
         return !(name == X_FORWARDED_PREFIX || name == X_FORWARDED_PORT || ours.contains(name));
     }
-    DECIDING.iter().any(is) || begins_like(name, "x-original-") || begins_like(name, "x-rewrite-") || begins_like(name, "x-forwarded-")
+    DECIDING.iter().any(is)
+        || begins_like(name, "x-original-")
+        || begins_like(name, "x-rewrite-")
+        || begins_like(name, "x-forwarded-")
 }
 
 fn begins_like(name: &HeaderName, prefix: &str) -> bool {

@@ -199,8 +199,7 @@ fn welcome(plane: &Rc<Plane>, stream: TcpStream, address: SocketAddr) {
 }
 
 fn start(plane: &Rc<Plane>, stream: TcpStream, peer: Peer, place: Place, settings: &crate::config::Settings) {
-    let served =
-        connection::serve(Rc::clone(plane), stream, peer, place, settings.limits.clone(), settings.timeouts.clone());
+    let served = connection::serve(Rc::clone(plane), stream, peer, place, settings.limits.clone(), settings.timeouts.clone());
     tokio::task::spawn_local(served);
 }
 

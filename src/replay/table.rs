@@ -2,16 +2,16 @@
 //! what is not proved can neither use up a nonce nor skip the check.
 
 use std::hash::{BuildHasherDefault, Hasher};
-use std::sync::{Arc, PoisonError, RwLock};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use dashmap::{DashMap, DashSet};
-use siphasher::sip128::{Hasher128, SipHasher13};
 use crate::clock::{Clock, Moment};
 use crate::oauth::key::SignatureValid;
 use crate::oauth::nonce::Nonce;
 use crate::oauth::timestamp::{OutsideWindow, Timestamp, Window};
+use dashmap::{DashMap, DashSet};
+use siphasher::sip128::{Hasher128, SipHasher13};
 
 /// All live nonces, in buckets of [`BUCKET`] seconds of their timestamps that are dropped whole.
 #[derive(Debug)]

@@ -63,6 +63,12 @@ struct Reservation {
 }
 
 impl RequestBody {
+    /// No body.
+    pub fn none() -> Self {
+        let reservation = Reservation { budget: Arc::default(), bytes: 0 };
+        Self::Held(HeldBody { bytes: Bytes::new(), _reserved: Arc::new(reservation) })
+    }
+
     /// Whether there is certainly nothing in it.
     pub fn is_empty(&self) -> bool {
         match self {

@@ -158,10 +158,5 @@ impl InboundRequest {
 }
 
 pub(super) fn hold_limits<'a>(settings: &Settings, budget: &'a Arc<BodyBudget>) -> HoldLimits<'a> {
-    HoldLimits {
-        one: settings.limits.signed_body,
-        all: settings.limits.held_bodies,
-        timeout: settings.timeouts.body,
-        budget,
-    }
+    HoldLimits { one: settings.limits.signed_body, all: settings.limits.held_bodies, timeout: settings.timeouts.body, budget }
 }

@@ -1,6 +1,5 @@
 //! What a request claims, and whom it names: read from its parameters, nothing proved.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::head::Authorization;
@@ -89,8 +88,7 @@ impl SignedRequest {
 
 impl Claims {
     fn read(parameters: &Parameters) -> Result<Self, Refusal> {
-        let absent: Vec<&'static str> =
-            REQUIRED.into_iter().filter(|name| parameters.protocol(name).is_none()).collect();
+        let absent: Vec<&'static str> = REQUIRED.into_iter().filter(|name| parameters.protocol(name).is_none()).collect();
         if !absent.is_empty() {
             return Err(Refusal::ParametersAbsent(absent));
         }
@@ -116,19 +114,16 @@ impl Claims {
                 name: "oauth_timestamp",
                 expected: "the whole seconds since 1970 in at most 16 digits and nothing else",
             })?,
-            nonce: Nonce::new(value("oauth_nonce")).ok_or(Refusal::ParameterRejected {
-                name: "oauth_nonce",
-                expected: "1 to 255 bytes long",
-            })?,
+            nonce: Nonce::new(value("oauth_nonce"))
+                .ok_or(Refusal::ParameterRejected { name: "oauth_nonce", expected: "1 to 255 bytes long" })?,
         })
     }
 }
 
 /// RFC 5849 §3.1; `oauth_token` may be left out and `oauth_version` is optional.
-const REQUIRED: [&str; 5] =
-    ["oauth_consumer_key", "oauth_signature_method", "oauth_signature", "oauth_timestamp", "oauth_nonce"];
+const REQUIRED: [&str; 5] = ["oauth_consumer_key", "oauth_signature_method", "oauth_signature", "oauth_timestamp", "oauth_nonce"];
 
-fn read_method(value: &Cow<'_, [u8]>) -> Result<SignatureMethod, Refusal> {
+fn read_method(value: &[u8]) -> Result<SignatureMethod, Refusal> {
     SignatureMethod::parse(value).ok_or_else(|| Refusal::SignatureMethodUnknown {
         given: String::from_utf8_lossy(value).into_owned(),
         acceptable: SignatureMethod::ALL.to_vec(),

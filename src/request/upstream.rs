@@ -57,12 +57,7 @@ impl UpstreamRequest {
     }
 
     /// From a request that needs no proof: no identity.
-    pub fn anonymous(
-        anonymous: AnonymousRequest,
-        settings: &Settings,
-        rule: Option<&Rule>,
-        request_id: &HeaderValue,
-    ) -> Self {
+    pub fn anonymous(anonymous: AnonymousRequest, settings: &Settings, rule: Option<&Rule>, request_id: &HeaderValue) -> Self {
         let cookies = rule.and_then(|rule| rule.cookies).unwrap_or(Cookies::Forward);
         Self::build(anonymous.inbound, settings, rule, cookies, request_id)
     }

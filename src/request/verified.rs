@@ -238,9 +238,7 @@ fn nonce_refusal(refused: NonceRefused, with: Verifier<'_>) -> Refusal {
         NonceRefused::OutsideWindow(outside) => Refusal::TimestampOutside { outside, acceptable: acceptable() },
         NonceRefused::Forgotten => Refusal::TimestampForgotten { acceptable: acceptable() },
         NonceRefused::TableFull => Refusal::NonceTableFull { limit: limits.nonces, of_consumer: false },
-        NonceRefused::ConsumerShareFull => {
-            Refusal::NonceTableFull { limit: limits.nonces_per_consumer, of_consumer: true }
-        }
+        NonceRefused::ConsumerShareFull => Refusal::NonceTableFull { limit: limits.nonces_per_consumer, of_consumer: true },
     }
 }
 

@@ -1,0 +1,152 @@
+//! `countersign serve`: the gateway, until it is told to stop.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::interval;
+
+use super::Failure;
+use crate::clock::Clock;
+use crate::config::{Options, Settings, Source};
+use crate::consumers::reload::{self, Reloader};
+use crate::observe::{Sink, install_diagnostics};
+use crate::serve::{Running, StartError};
+use crate::yaml::Problems;
+
+/// `countersign serve`
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Serve {
+    /// The configuration file [default: /etc/countersign/countersign.yaml]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["upstream", "consumers", "listen", "state"])]
+    config: Option<PathBuf>,
+    /// The application to protect; serves without a configuration file
+    #[arg(long, value_name = "URL", requires = "consumers")]
+    upstream: Option<String>,
+    /// The consumers file, or a folder of such files
+    #[arg(long, value_name = "FILE", requires = "upstream")]
+    consumers: Option<PathBuf>,
+    /// Where to listen [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR", requires = "upstream")]
+    listen: Option<String>,
+    /// Where state is kept
+    #[arg(long, value_name = "DIR", requires = "upstream")]
+    state: Option<PathBuf>,
+}
+
+impl Serve {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let (reloader, warnings) = Reloader::start(self.source()).map_err(|problems| unusable(&problems))?;
+        let settings = Arc::clone(&reloader.policy().load().settings);
+        let sink = Sink::open(&settings.log.file)
+            .map_err(|error| Failure::new(format!("cannot open the log: {error}")).hint("see log.file in the configuration"))?;
+        install_diagnostics(Arc::clone(&sink), settings.log.format, settings.log.level);
+        for warning in &warnings {
+            tracing::warn!("{warning}");
+        }
+        let outcome = control(&settings, Arc::clone(&sink), reloader);
+        sink.flush();
+        outcome
+    }
+
+    fn source(self) -> Source {
+        match (self.upstream, self.consumers) {
+            (Some(upstream), Some(consumers)) => {
+                Source::Options(Options { upstream, consumers, listen: self.listen, state_directory: self.state })
+            }
+            _ => Source::File(self.config.unwrap_or_else(|| super::DEFAULT_CONFIG.into())),
+        }
+    }
+}
+
+/// The control plane: signals, reloads and chores, on this thread, until a signal says stop.
+fn control(settings: &Settings, sink: Arc<Sink>, reloader: Reloader) -> Result<(), Failure> {
+    let policy = reloader.policy();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::new(format!("cannot start: {error}")))?;
+    runtime.block_on(async {
+        let mut signals = Signals::install().map_err(|error| Failure::new(format!("cannot handle signals: {error}")))?;
+        let running = Running::start(Arc::clone(&policy), Arc::clone(&sink), Clock::System).map_err(unstartable)?;
+        let reloading = reload::spawn(reloader).map_err(|error| Failure::new(format!("cannot watch the files: {error}")))?;
+        announce(&running, settings);
+        let whole = run_until_told(&mut signals, &running, &sink, || drop(reloading.reload_now())).await;
+        drop(reloading);
+        let grace = policy.load().settings.timeouts.drain;
+        running.stop(grace).await;
+        tracing::info!("stopped");
+        whole
+    })
+}
+
+/// SIGHUP reloads, SIGTERM and SIGINT end it.
+async fn run_until_told(
+    signals: &mut Signals,
+    running: &Running,
+    sink: &Sink,
+    reload: impl Fn(),
+) -> Result<(), Failure> {
+    let mut chores = interval(SWEEP_EVERY);
+    let mut report = interval(REPORT_EVERY);
+    loop {
+        tokio::select! {
+            _ = signals.stop.recv() => return Ok(()),
+            _ = signals.interrupt.recv() => return Ok(()),
+            _ = signals.reload.recv() => {
+                sink.reopen();
+                reload();
+            }
+            _ = chores.tick() => {
+                running.sweep();
+                if !running.is_whole() {
+                    return Err(Failure::new("a data-plane thread ended; stopping, so that the service manager restarts it"));
+                }
+            }
+            _ = report.tick() => running.report_observed(),
+        }
+    }
+}
+
+struct Signals {
+    stop: Signal,
+    interrupt: Signal,
+    reload: Signal,
+}
+
+impl Signals {
+    fn install() -> std::io::Result<Self> {
+        Ok(Self {
+            stop: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            reload: signal(SignalKind::hangup())?,
+        })
+    }
+}
+
+fn announce(running: &Running, settings: &Settings) {
+    let consumers = running.shared().gateway.policy.load().consumers.len();
+    let upstream = settings.upstream.servers.iter().map(|server| server.authority.to_string()).collect::<Vec<_>>().join(", ");
+    for address in running.addresses() {
+        tracing::info!(%address, upstream, consumers, threads = settings.threads, "listening");
+    }
+}
+
+fn unusable(problems: &Problems) -> Failure {
+    Failure::new(format!("the configuration cannot be used\n{problems}")).hint("countersign check shows the same; mend the lines and start again")
+}
+
+fn unstartable(error: StartError) -> Failure {
+    Failure::new(error.to_string()).hint(error.hint())
+}
+
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// Often enough that a trial run is noticed in the log, seldom enough that it does not fill it.
+const REPORT_EVERY: Duration = Duration::from_secs(60);
+
+const AFTER_HELP: &str = "\
+Examples:
+  countersign serve --config /etc/countersign/countersign.yaml
+  countersign serve --upstream http://127.0.0.1:2990 --consumers consumers.yaml";
