@@ -5,4 +5,6 @@
 pub mod config;
 pub mod consumers;
 pub mod oauth;
+pub mod policy;
 pub mod routes;
+pub mod yaml;
