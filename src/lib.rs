@@ -18,6 +18,7 @@
 //! | [`replay`] | nonces that were accepted |
 //! | [`refusal`] | why a request is stopped, told twice |
 //! | [`observe`] | access log, diagnostics, counts |
+//! | [`yaml`] | YAML with a line for every problem |
 //! | [`clock`] | the time |
 
 pub mod cli;
@@ -35,3 +36,4 @@ pub mod replay;
 pub mod request;
 pub mod routes;
 pub mod serve;
+pub mod yaml;

@@ -82,12 +82,7 @@ fn control(settings: &Settings, sink: Arc<Sink>, reloader: Reloader) -> Result<(
 }
 
 /// SIGHUP reloads, SIGTERM and SIGINT end it.
-async fn run_until_told(
-    signals: &mut Signals,
-    running: &Running,
-    sink: &Sink,
-    reload: impl Fn(),
-) -> Result<(), Failure> {
+async fn run_until_told(signals: &mut Signals, running: &Running, sink: &Sink, reload: impl Fn()) -> Result<(), Failure> {
     let mut chores = interval(SWEEP_EVERY);
     let mut report = interval(REPORT_EVERY);
     loop {
@@ -134,7 +129,8 @@ fn announce(running: &Running, settings: &Settings) {
 }
 
 fn unusable(problems: &Problems) -> Failure {
-    Failure::new(format!("the configuration cannot be used\n{problems}")).hint("countersign check shows the same; mend the lines and start again")
+    Failure::new(format!("the configuration cannot be used\n{problems}"))
+        .hint("countersign check shows the same; mend the lines and start again")
 }
 
 fn unstartable(error: StartError) -> Failure {

@@ -1,7 +1,15 @@
 //! countersign.yaml: as written -> resolved and valid.
 
+mod load;
+mod read;
+mod restart;
+mod review;
 mod settings;
+mod state_directory;
 
+pub(crate) use load::load_document;
+pub use load::{Loaded, MAX_SIZE, Options, Source, load};
+pub(crate) use read::{methods, networks, path_pattern, reveal, signature_methods};
 pub use settings::{
     BodyHashPolicy, HostHeader, IdentityHeaders, Limits, Log, LogFormat, LogLevel, LogTarget, PublicUrl, RefusalSettings, Reveal,
     Server, Settings, Timeouts, Upstream, VerifySettings,

@@ -12,10 +12,10 @@ use ipnet::IpNet;
 use crate::oauth::base_string::{Authority, Scheme};
 use crate::oauth::signature::SignatureMethod;
 use crate::oauth::timestamp::Window;
-use crate::routes::Routes;
+use crate::routes::{Routes, Rule};
 
 /// Everything in countersign.yaml.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// The public listeners; at least one.
     pub listen: Vec<SocketAddr>,
@@ -45,6 +45,15 @@ pub struct Settings {
     pub timeouts: Timeouts,
     /// Where lines go.
     pub log: Log,
+}
+
+impl Settings {
+    /// Gives the rules their lines in the file.
+    pub(super) fn place_rules(&mut self, lines: &[usize]) {
+        let rules = self.routes.rules().iter().cloned();
+        let placed = rules.enumerate().map(|(at, rule)| Rule { line: lines.get(at).copied().unwrap_or(0), ..rule });
+        self.routes = Routes::new(placed.collect());
+    }
 }
 
 /// `upstream`: the backend's servers and how they are spoken to.

@@ -1,5 +1,15 @@
 //! The consumers: who may sign, with which key, for what.
 
+mod changes;
+mod entry;
+mod files;
+mod identity;
+mod keys;
+mod load;
 mod model;
+pub mod reload;
 
+pub use changes::Changes;
+pub use identity::identity_value;
+pub use load::{LoadPolicy, Loaded, load};
 pub use model::{Consumer, ConsumerKey, ConsumerList, RateLimit, TwoLegged};

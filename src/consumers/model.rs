@@ -50,8 +50,8 @@ impl std::borrow::Borrow<str> for ConsumerKey {
     }
 }
 
-/// Somebody who signs requests with a private RSA key.
-#[derive(Debug)]
+/// Somebody who signs requests with a private RSA key. Two are equal if they were configured alike.
+#[derive(Debug, PartialEq)]
 pub struct Consumer {
     /// Who it is on the wire.
     pub key: ConsumerKey,
@@ -148,11 +148,13 @@ impl RateLimit {
     /// The same limit with the state of `older`, if that had the same numbers: a reload gives nobody a fresh budget.
     #[must_use]
     pub fn continuing(self, older: &Self) -> Self {
-        if (self.requests, self.per) == (older.requests, older.per) {
-            Self { limiter: Arc::clone(&older.limiter), ..self }
-        } else {
-            self
-        }
+        if &self == older { Self { limiter: Arc::clone(&older.limiter), ..self } } else { self }
+    }
+}
+
+impl PartialEq for RateLimit {
+    fn eq(&self, other: &Self) -> bool {
+        (self.requests, self.per) == (other.requests, other.per)
     }
 }
 
@@ -171,7 +173,12 @@ pub struct ConsumerList {
 impl ConsumerList {
     /// A list of consumers with distinct keys; of two with the same key the reader has made a problem already.
     pub fn new(consumers: impl IntoIterator<Item = Consumer>) -> Self {
-        Self { by_key: consumers.into_iter().map(|consumer| (consumer.key.clone(), Arc::new(consumer))).collect() }
+        Self::shared(consumers.into_iter().map(Arc::new))
+    }
+
+    /// As [`Self::new`], of consumers that may be in another list too.
+    pub fn shared(consumers: impl IntoIterator<Item = Arc<Consumer>>) -> Self {
+        Self { by_key: consumers.into_iter().map(|consumer| (consumer.key.clone(), consumer)).collect() }
     }
 
     /// The consumer with exactly this key.

@@ -39,7 +39,7 @@ pub enum Cookies {
 }
 
 /// One entry of `routes`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
     /// Which paths.
     pub pattern: PathPattern,
@@ -56,7 +56,7 @@ pub struct Rule {
 }
 
 /// All route rules, in order.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Routes {
     rules: Vec<Rule>,
 }
@@ -113,7 +113,7 @@ impl Rule {
 }
 
 /// One entry of a consumer's `allow`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Allow {
     /// Which paths.
     pub pattern: PathPattern,

@@ -1,0 +1,161 @@
+//! All OAuth work beside the RSA operation, in one process: parse, look up, base string, nonce.
+//!
+//! Times `Gateway::admit` over signed requests and, in the same round, the RSA operations alone on the same signatures;
+//! the difference is everything else. The best round counts: the others were disturbed.
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use arc_swap::ArcSwap;
+use countersign::clock::Clock;
+use countersign::config::{self, Settings};
+use countersign::consumers;
+use countersign::failures::FailedSignatures;
+use countersign::gateway::{Gateway, Seen};
+use countersign::oauth::base_string::{Authority, BaseStringUri, Scheme, SignatureBaseString};
+use countersign::oauth::key::PublicKey;
+use countersign::oauth::parameters::{Parameters, Raw};
+use countersign::oauth::percent;
+use countersign::oauth::signature::{Signature, SignatureMethod};
+use countersign::policy::Policy;
+use countersign::replay::NonceTable;
+use countersign::request::{BodyBudget, InboundRequest, Peer, RequestBody};
+use rsa::pkcs1v15::SigningKey;
+use rsa::pkcs8::{EncodePublicKey, LineEnding};
+use rsa::signature::{SignatureEncoding, Signer};
+use sha1::Sha1;
+
+const REQUESTS: usize = 1000;
+const ROUNDS: usize = 30;
+const TARGET: &str = "/rest/api/2/search?jql=project%20%3D%20HSP&maxResults=50";
+
+struct Signed {
+    authorization: String,
+    base_string: Vec<u8>,
+    signature: Signature,
+}
+
+fn main() {
+    if !std::env::args().any(|argument| argument == "--bench") {
+        println!("not measured: run with cargo bench --bench verify");
+        return;
+    }
+    let key = rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 2048).expect("a key can be made");
+    let public_pem = key.to_public_key().to_public_key_pem(LineEnding::LF).expect("a key has a PEM form");
+    let (public, _) = PublicKey::from_text(&public_pem).expect("our own key is sound");
+    let requests = sign(&SigningKey::<Sha1>::new(key));
+    let policy = Arc::new(ArcSwap::from_pointee(policy(&public_pem)));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+
+    let (mut whole, mut rsa_alone) = (Duration::MAX, Duration::MAX);
+    for _ in 0..ROUNDS {
+        whole = whole.min(runtime.block_on(admit_all(&requests, &policy)));
+        rsa_alone = rsa_alone.min(verify_all(&requests, &public));
+    }
+    let each = |total: Duration| total.as_secs_f64() * 1e6 / REQUESTS as f64;
+    println!("admit, RSA operation included: {:6.2} us a request", each(whole));
+    println!("the RSA-2048 operation alone:  {:6.2} us a request", each(rsa_alone));
+    println!("all OAuth work beside it:      {:6.2} us a request (best of {ROUNDS} rounds)", each(whole) - each(rsa_alone));
+    nonces();
+}
+
+async fn admit_all(requests: &[Signed], policy: &Arc<ArcSwap<Policy>>) -> Duration {
+    let gateway = Gateway {
+        policy: Arc::clone(policy),
+        nonces: NonceTable::new([1; 16], Clock::System),
+        failures: FailedSignatures::default(),
+        budget: Arc::new(BodyBudget::default()),
+        clock: Clock::System,
+    };
+    let heads: Vec<_> = requests.iter().map(head).collect();
+    let peer = Peer { address: [127, 0, 0, 1].into(), scheme: Scheme::Http };
+    let start = Instant::now();
+    for parts in heads {
+        let policy = gateway.policy.load_full();
+        let inbound = InboundRequest::read(parts, RequestBody::none(), peer, &policy.settings).expect("a sound head");
+        let route = policy.settings.routes.decide(inbound.method(), inbound.path());
+        let admission = gateway.admit(inbound, route, &policy, &mut Seen::default()).await;
+        black_box(admission.expect("a signed request is admitted"));
+    }
+    start.elapsed()
+}
+
+fn verify_all(requests: &[Signed], key: &PublicKey) -> Duration {
+    let start = Instant::now();
+    for Signed { base_string, signature, .. } in requests {
+        black_box(key.verify_bytes(SignatureMethod::RsaSha1, base_string, signature).expect("our own signature holds"));
+    }
+    start.elapsed()
+}
+
+/// 1,000,000 live nonces: time for each, and what they add to the process's memory.
+fn nonces() {
+    use countersign::oauth::nonce::Nonce;
+    use countersign::oauth::timestamp::Timestamp;
+    let table = NonceTable::new([1; 16], Clock::System);
+    let before = resident();
+    let now = seconds();
+    let start = Instant::now();
+    for number in 0..1_000_000u64 {
+        let nonce = Nonce::new(number.to_string()).expect("a short nonce");
+        // Stamps spread over the whole window, as clocks and queues spread them.
+        let id = table.id("reporting", b"", Timestamp::from_seconds(now - 290 + number % 580), &nonce);
+        table.record_for_bench(id).expect("a fresh nonce");
+    }
+    let each = start.elapsed().as_nanos() / 1_000_000;
+    println!("a nonce, peek and commit:      {each:6} ns; {} live", table.live());
+    println!("1,000,000 live nonces:         {:6.1} MiB resident", (resident() - before) as f64 / 1024.0);
+}
+
+fn policy(public_pem: &str) -> Policy {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let indented: String = public_pem.lines().map(|line| format!("      {line}\n")).collect();
+    let consumers_path = folder.path().join("consumers.yaml");
+    let yaml = format!("consumers:\n  - key: reporting\n    name: Reporting\n    public_key: |\n{indented}");
+    std::fs::write(&consumers_path, yaml).expect("a consumers file");
+    let config_path = folder.path().join("countersign.yaml");
+    std::fs::write(&config_path, "upstream: http://127.0.0.1:1\nconsumers: consumers.yaml\n").expect("a configuration");
+    let settings: Settings = config::load(&config_path).expect("a sound configuration").settings;
+    let list = consumers::load_for_bench(&settings).expect("sound consumers");
+    Policy { settings: Arc::new(settings), consumers: Arc::new(list) }
+}
+
+fn sign(key: &SigningKey<Sha1>) -> Vec<Signed> {
+    let uri = BaseStringUri::new(Scheme::Http, &Authority::parse("bench.example").expect("a host"), "/rest/api/2/search");
+    let query = TARGET.split_once('?').map(|(_, query)| query.as_bytes());
+    let stamp = seconds();
+    let one = |number: usize| {
+        let parameters = format!(
+            "oauth_consumer_key=\"reporting\", oauth_nonce=\"{number:032x}\", oauth_signature_method=\"RSA-SHA1\", \
+             oauth_timestamp=\"{stamp}\", oauth_version=\"1.0\""
+        );
+        let collected =
+            Parameters::collect(Raw { header: Some(parameters.as_bytes()), query, form: None }, 100).expect("parameters");
+        let base_string = SignatureBaseString::new("GET", &uri, &collected).as_bytes().to_vec();
+        let signature = Signature::from_bytes(key.sign(&base_string).to_vec());
+        let encoded = percent::encode(signature.encode().as_bytes());
+        Signed { authorization: format!("OAuth {parameters}, oauth_signature=\"{encoded}\""), base_string, signature }
+    };
+    (0..REQUESTS).map(one).collect()
+}
+
+fn head(signed: &Signed) -> http::request::Parts {
+    let request = http::Request::get(TARGET)
+        .header("host", "bench.example")
+        .header("user-agent", "bench")
+        .header("accept", "*/*")
+        .header("authorization", &signed.authorization);
+    request.body(()).expect("a request").into_parts().0
+}
+
+fn seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970").as_secs()
+}
+
+/// VmRSS in KiB.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    let line = status.lines().find(|line| line.starts_with("VmRSS")).expect("a line VmRSS");
+    line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
+}

@@ -1,0 +1,85 @@
+//! Where to listen, and what clients believe to talk to.
+
+use std::net::SocketAddr;
+
+use serde_yaml::Value;
+
+use crate::config::PublicUrl;
+use crate::oauth::base_string::{Authority, Scheme};
+use crate::yaml::{Fields, Node, Report};
+
+/// `listen`: one address or several.
+pub(super) fn listeners(node: Option<Node<'_>>, report: &mut Report) -> Vec<SocketAddr> {
+    let Some(node) = node else {
+        return vec![SocketAddr::from(DEFAULT_LISTEN)];
+    };
+    let Value::Sequence(_) = node.value() else {
+        return listener(&node, report).into_iter().collect();
+    };
+    let entries = node.entries(report);
+    if entries.is_empty() {
+        report.problem(&node, "`listen` has no address", "write for example: listen: 127.0.0.1:8080");
+    }
+    let mut addresses = Vec::new();
+    for entry in &entries {
+        match listener(entry, report) {
+            // Port 0 takes a free port each time.
+            Some(address) if address.port() != 0 && addresses.contains(&address) => {
+                report.problem(entry, format!("{address} is listed twice"), "take one of the two out");
+            }
+            address => addresses.extend(address),
+        }
+    }
+    addresses
+}
+
+fn listener(node: &Node<'_>, report: &mut Report) -> Option<SocketAddr> {
+    if !node.value().is_mapping() {
+        return address(node, report);
+    }
+    let mut fields = Fields::of(node, report)?;
+    let found = fields.mandatory("address", report, "write for example: address: 127.0.0.1:8080");
+    let address = found.and_then(|node| address(&node, report));
+    fields.unsupported(&["tls"], report);
+    fields.finish(report);
+    address
+}
+
+fn address(node: &Node<'_>, report: &mut Report) -> Option<SocketAddr> {
+    let text = node.text(report)?;
+    if text.starts_with("unix:") {
+        report.problem(node, "listening on a `unix:` socket is not supported by this version", "write an IP address and a port");
+        return None;
+    }
+    let address = text.parse().ok();
+    if address.is_none() {
+        let hint = "write an IP address and a port: 127.0.0.1:8080, [::1]:8080, or 0.0.0.0:8080 for all interfaces";
+        report.wrong_type(node, "an address to listen on", hint);
+    }
+    address
+}
+
+/// `public_url`
+pub(super) fn public_url(node: &Node<'_>, report: &mut Report) -> Option<PublicUrl> {
+    let url = split_url(node.text(report)?).filter(|(.., path)| is_plain_path(path));
+    let Some((scheme, authority, path)) = url else {
+        let hint = "write what clients use: https://jira.example.com or https://example.com/jira, without query and user";
+        report.wrong_type(node, "an http or https URL", hint);
+        return None;
+    };
+    Some(PublicUrl { scheme, authority, path: path.trim_end_matches('/').to_owned() })
+}
+
+/// Scheme, authority and the rest of an http(s) URL.
+pub(super) fn split_url(text: &str) -> Option<(Scheme, Authority, &str)> {
+    let (scheme, rest) = text.split_once("://")?;
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    Some((Scheme::parse(scheme)?, Authority::parse(authority)?, path))
+}
+
+fn is_plain_path(path: &str) -> bool {
+    path.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#' | b'"' | b'<' | b'>' | b'\\'))
+}
+
+/// Loopback: nothing is open to the network that nobody opened.
+const DEFAULT_LISTEN: ([u8; 4], u16) = ([127, 0, 0, 1], 8080);

@@ -1,0 +1,55 @@
+//! Which settings a running gateway can't take over.
+
+use super::settings::{Limits, Settings};
+
+impl Settings {
+    /// The names of the settings that differ in `newer` and are taken only at a start.
+    pub fn needs_restart(&self, newer: &Self) -> Vec<&'static str> {
+        let (old, new) = (&self.limits, &newer.limits);
+        let differs = [
+            ("listen", self.listen != newer.listen),
+            ("threads", self.threads != newer.threads),
+            ("state_directory", self.state_directory != newer.state_directory),
+            // What the nonce table has forgotten can't be brought back by a longer window.
+            ("verify.max_age", self.verify.window.max_age != newer.verify.window.max_age),
+            ("verify.max_ahead", self.verify.window.max_ahead != newer.verify.window.max_ahead),
+            ("limits.header", old.header != new.header),
+            ("limits.held_bodies", old.held_bodies != new.held_bodies),
+            ("limits.connections", old.connections != new.connections),
+            ("limits.connections_per_address", old.connections_per_address != new.connections_per_address),
+            ("limits.nonces", old.nonces != new.nonces),
+            ("limits.nonces_per_consumer", old.nonces_per_consumer != new.nonces_per_consumer),
+            ("limits.h2_streams", old.h2_streams != new.h2_streams),
+            ("log", self.log != newer.log),
+        ];
+        differs.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect()
+    }
+
+    /// `newer`, but for what [`Self::needs_restart`] names: that stays as it runs.
+    #[must_use]
+    pub fn taking_over(&self, newer: Self) -> Self {
+        let mut verify = newer.verify;
+        verify.window = self.verify.window;
+        Self {
+            listen: self.listen.clone(),
+            threads: self.threads,
+            state_directory: self.state_directory.clone(),
+            verify,
+            limits: self.limits.taking_over(&newer.limits),
+            log: self.log.clone(),
+            ..newer
+        }
+    }
+}
+
+impl Limits {
+    fn taking_over(&self, newer: &Self) -> Self {
+        Self {
+            target: newer.target,
+            signed_body: newer.signed_body,
+            parameters: newer.parameters,
+            consumers_file: newer.consumers_file,
+            ..self.clone()
+        }
+    }
+}

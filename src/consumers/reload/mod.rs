@@ -1,0 +1,153 @@
+//! Changes of countersign.yaml and consumers.yaml go live without a restart, or the old list stays.
+//!
+//! [`Reloader`] is one step; [`spawn`] runs it on a thread of its own whenever the files change.
+
+mod outcome;
+mod seen;
+mod settle;
+mod state;
+mod thread;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+
+pub use outcome::{ReloadOutcome, Reloaded, SettingsOutcome};
+use seen::{Stamp, content_of, stamps};
+pub use state::{LastReload, ReloadState};
+pub use thread::{ReloadThread, spawn};
+
+use super::changes::Changes;
+use super::files;
+use super::load::{self, LoadPolicy};
+use super::model::ConsumerList;
+use crate::config::{self, Settings, Source};
+use crate::policy::Policy;
+use crate::yaml::{Document, Problem, Problems};
+
+/// Reads the files again and publishes what they say.
+pub struct Reloader {
+    source: Source,
+    policy: Arc<ArcSwap<Policy>>,
+    state: Arc<ReloadState>,
+    /// The files as they were when last looked at.
+    stamps: Vec<Stamp>,
+    /// Two changes within one tick of the file system's clock have the same stamp, so the next look is at the content.
+    look_again: bool,
+    settings_content: Option<u64>,
+    consumers_content: Option<u64>,
+}
+
+impl Reloader {
+    /// Reads everything for the first time. Beside the reloader: what somebody should know about the files.
+    ///
+    /// # Errors
+    /// Every problem; without valid files there is nothing to run on.
+    pub fn start(source: Source) -> Result<(Self, Vec<Problem>), Problems> {
+        let config::Loaded { settings, mut warnings } = source.load()?;
+        let consumers = load::load(&settings.consumers, &LoadPolicy::of(&settings))?;
+        warnings.extend(consumers.warnings);
+        let policy = Policy { settings: Arc::new(settings), consumers: Arc::new(consumers.list) };
+        let reloader = Self {
+            source,
+            policy: Arc::new(ArcSwap::from_pointee(policy)),
+            state: Arc::default(),
+            // No stamps: what changed since the files were read is found at the first look.
+            stamps: Vec::new(),
+            look_again: true,
+            settings_content: None,
+            consumers_content: None,
+        };
+        Ok((reloader, warnings))
+    }
+
+    /// What requests are judged by; always the newest.
+    pub fn policy(&self) -> Arc<ArcSwap<Policy>> {
+        Arc::clone(&self.policy)
+    }
+
+    /// What became of reloads, for the log's readers, metrics and pages.
+    pub fn state(&self) -> Arc<ReloadState> {
+        Arc::clone(&self.state)
+    }
+
+    /// Reads the files if they look changed from outside.
+    pub fn check(&mut self) -> Reloaded {
+        if self.looks_changed() { self.look() } else { Reloaded::default() }
+    }
+
+    /// Reads the files, even if nothing about them changed, and says what is wrong with them even if that was said.
+    pub fn reload_now(&mut self) -> Reloaded {
+        (self.settings_content, self.consumers_content) = (None, None);
+        self.look()
+    }
+
+    /// Whether names, sizes, times or permissions of the files differ from those at the last look.
+    fn looks_changed(&self) -> bool {
+        self.look_again || self.stamps != self.stamps_now()
+    }
+
+    fn stamps_now(&self) -> Vec<Stamp> {
+        stamps(self.source.file(), &self.policy.load().settings.consumers)
+    }
+
+    /// Reads the files and takes over what differs from what was read before.
+    fn look(&mut self) -> Reloaded {
+        let begun = Instant::now();
+        self.stamps = self.stamps_now();
+        let running = self.policy.load_full();
+        let (settings, settings_outcome) = self.read_settings(&running.settings);
+        let (consumers, consumers_outcome) = self.read_consumers(&settings, &running.consumers);
+        let reloaded = Reloaded { settings: settings_outcome, consumers: consumers_outcome };
+        if reloaded.replaced_anything() {
+            self.policy.store(Arc::new(Policy { settings, consumers }));
+        }
+        self.look_again = !reloaded.is_nothing();
+        self.state.record(&reloaded, begun.elapsed());
+        reloaded.log(begun.elapsed());
+        reloaded
+    }
+
+    fn read_settings(&mut self, running: &Arc<Settings>) -> (Arc<Settings>, Option<SettingsOutcome>) {
+        let kept = Arc::clone(running);
+        let Source::File(path) = &self.source else { return (kept, None) };
+        let read = Document::read(path, config::MAX_SIZE).map_err(Problems::from);
+        let content = content_of(&read.as_ref().map(std::slice::from_ref), &());
+        if self.settings_content.replace(content) == Some(content) {
+            return (kept, None);
+        }
+        match read.and_then(config::load_document) {
+            Ok(loaded) => {
+                let needs_restart = running.needs_restart(&loaded.settings);
+                let settings = running.taking_over(loaded.settings);
+                if needs_restart.is_empty() && settings == **running {
+                    return (kept, Some(SettingsOutcome::Unchanged));
+                }
+                (Arc::new(settings), Some(SettingsOutcome::Replaced { needs_restart, warnings: loaded.warnings }))
+            }
+            Err(problems) => (kept, Some(SettingsOutcome::KeptOld(problems))),
+        }
+    }
+
+    fn read_consumers(&mut self, settings: &Settings, running: &Arc<ConsumerList>) -> (Arc<ConsumerList>, Option<ReloadOutcome>) {
+        let kept = Arc::clone(running);
+        let policy = LoadPolicy { previous: Some(running), ..LoadPolicy::of(settings) };
+        let read = files::read(&settings.consumers, policy.max_size);
+        let content = content_of(&read.as_deref(), &(&policy.signature_methods, policy.min_key_bits));
+        if self.consumers_content.replace(content) == Some(content) {
+            return (kept, None);
+        }
+        match read.and_then(|documents| load::load_documents(&documents, &policy)) {
+            Ok(loaded) => {
+                let changes = Changes::between(running, &loaded.list);
+                if changes.is_empty() {
+                    return (kept, Some(ReloadOutcome::Unchanged));
+                }
+                let outcome = ReloadOutcome::replaced(loaded.list.len(), changes, loaded.warnings);
+                (Arc::new(loaded.list), Some(outcome))
+            }
+            Err(problems) => (kept, Some(ReloadOutcome::KeptOld(problems))),
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What became of reloads, for metrics and pages.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use super::outcome::{ReloadOutcome, Reloaded, SettingsOutcome};
+use crate::yaml::Problem;
+
+/// Written by the reloader, read by anybody.
+#[derive(Debug, Default)]
+pub struct ReloadState {
+    replaced: AtomicU64,
+    unchanged: AtomicU64,
+    kept_old: AtomicU64,
+    last: Mutex<Option<LastReload>>,
+    standing: Mutex<Standing>,
+}
+
+/// The last look at the files that found anything new.
+#[derive(Debug, Clone)]
+pub struct LastReload {
+    /// When it ended.
+    pub at: SystemTime,
+    /// How long it took.
+    pub took: Duration,
+    /// What it brought.
+    pub reloaded: Reloaded,
+}
+
+#[derive(Debug, Default)]
+struct Standing {
+    settings: Vec<Problem>,
+    consumers: Vec<Problem>,
+}
+
+impl ReloadState {
+    /// How often the consumers were read, by the outcome's name in metrics.
+    pub fn counts(&self) -> [(&'static str, u64); 3] {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        [("replaced", read(&self.replaced)), ("unchanged", read(&self.unchanged)), ("kept_old", read(&self.kept_old))]
+    }
+
+    /// The last look at the files that found anything new; `None` since the start.
+    pub fn last(&self) -> Option<LastReload> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What is wrong with the files as they are now, so that the gateway still goes by older ones. Empty if all is well.
+    pub fn problems(&self) -> Vec<Problem> {
+        let standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        standing.settings.iter().chain(&standing.consumers).cloned().collect()
+    }
+
+    pub(super) fn record(&self, reloaded: &Reloaded, took: Duration) {
+        if reloaded.is_nothing() {
+            return;
+        }
+        if let Some(outcome) = &reloaded.consumers {
+            self.counter(outcome).fetch_add(1, Ordering::Relaxed);
+        }
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner).update(reloaded);
+        let last = LastReload { at: SystemTime::now(), took, reloaded: reloaded.clone() };
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(last);
+    }
+
+    fn counter(&self, outcome: &ReloadOutcome) -> &AtomicU64 {
+        match outcome {
+            ReloadOutcome::Replaced { .. } => &self.replaced,
+            ReloadOutcome::Unchanged => &self.unchanged,
+            ReloadOutcome::KeptOld(_) => &self.kept_old,
+        }
+    }
+}
+
+impl Standing {
+    fn update(&mut self, reloaded: &Reloaded) {
+        match &reloaded.settings {
+            Some(SettingsOutcome::KeptOld(problems)) => self.settings.clone_from(&problems.0),
+            Some(SettingsOutcome::Replaced { .. } | SettingsOutcome::Unchanged) => self.settings.clear(),
+            None => {}
+        }
+        match &reloaded.consumers {
+            Some(ReloadOutcome::KeptOld(problems)) => self.consumers.clone_from(&problems.0),
+            Some(ReloadOutcome::Replaced { .. } | ReloadOutcome::Unchanged) => self.consumers.clear(),
+            None => {}
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Where in a text the values of certain paths stand.
+
+use std::collections::{HashMap, HashSet};
+
+use saphyr_parser::{Event, Parser};
+
+use super::node::{Path, Step};
+
+/// The paths that somebody asks the lines of.
+pub(super) type Wanted = HashSet<Path>;
+
+/// The lines of the wanted paths, and the keys that stand twice in a map.
+#[derive(Debug, Default)]
+pub(super) struct Places {
+    lines: HashMap<Path, usize>,
+    pub(super) repeated: Vec<Repeated>,
+}
+
+/// A key that stands twice in one map.
+#[derive(Debug)]
+pub(super) struct Repeated {
+    pub(super) key: String,
+    /// The line of the first.
+    pub(super) first: usize,
+    /// The line of the second.
+    pub(super) second: usize,
+}
+
+impl Places {
+    /// Walks the text once. It was read by another parser already; where this one refuses it, what comes later has no line.
+    pub(super) fn find(text: &str, wanted: &Wanted) -> Self {
+        let mut walk = Walk { wanted, path: Path::new(), open: Vec::new(), places: Self::default() };
+        // Event by event: the parser's own loader calls itself for every level.
+        for event in Parser::new_from_str(text) {
+            let Ok((event, span)) = event else { break };
+            walk.event(event, span.start.line());
+        }
+        walk.places
+    }
+
+    /// The line of a wanted path; 0 if it was not found.
+    pub(super) fn line(&self, path: &[Step]) -> usize {
+        self.lines.get(path).copied().unwrap_or(0)
+    }
+}
+
+struct Walk<'w> {
+    wanted: &'w Wanted,
+    path: Path,
+    open: Vec<Open>,
+    places: Places,
+}
+
+/// A container that is not at its end yet.
+enum Open {
+    Map { seen: HashMap<String, usize>, at_value: bool },
+    List { next: usize },
+}
+
+impl Walk<'_> {
+    fn event(&mut self, event: Event<'_>, line: usize) {
+        match event {
+            Event::Scalar(text, ..) => self.leaf(Some(&text), line),
+            Event::Alias(_) => self.leaf(None, line),
+            Event::MappingStart(..) => {
+                self.begin(None, line);
+                self.open.push(Open::Map { seen: HashMap::new(), at_value: false });
+            }
+            Event::SequenceStart(..) => {
+                self.begin(None, line);
+                self.open.push(Open::List { next: 0 });
+            }
+            Event::MappingEnd | Event::SequenceEnd => {
+                self.open.pop();
+                self.end();
+            }
+            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentStart(_) | Event::DocumentEnd => {}
+        }
+    }
+
+    fn leaf(&mut self, text: Option<&str>, line: usize) {
+        self.begin(text, line);
+        self.end();
+    }
+
+    /// A key, or a value: both make the path longer until their end.
+    fn begin(&mut self, text: Option<&str>, line: usize) {
+        match self.open.last_mut() {
+            None => {}
+            Some(Open::List { next }) => {
+                self.path.push(Step::Index(*next));
+                *next += 1;
+            }
+            // The path has the key already, and so does the line: it is the key's.
+            Some(Open::Map { at_value: true, .. }) => return,
+            Some(Open::Map { seen, .. }) => {
+                let key = text.unwrap_or("?").to_owned();
+                self.path.push(Step::Key(key.clone()));
+                if let Some(first) = seen.get(&key).copied() {
+                    self.places.repeated.push(Repeated { key, first, second: line });
+                    return;
+                }
+                seen.insert(key, line);
+            }
+        }
+        if self.wanted.contains(&self.path) {
+            self.places.lines.insert(self.path.clone(), line);
+        }
+    }
+
+    fn end(&mut self) {
+        match self.open.last_mut() {
+            // The key stays on the path until its value is over.
+            Some(Open::Map { at_value: at_value @ false, .. }) => *at_value = true,
+            Some(Open::Map { at_value, .. }) => {
+                *at_value = false;
+                self.path.pop();
+            }
+            Some(Open::List { .. }) => {
+                self.path.pop();
+            }
+            None => {}
+        }
+    }
+}
