@@ -84,6 +84,11 @@ impl Authority {
         self.port
     }
 
+    /// Whether `text` is this authority exactly as it would be displayed, for an authority without a port.
+    pub fn is_written(&self, text: &[u8]) -> bool {
+        self.port.is_none() && self.host.as_bytes() == text
+    }
+
     /// The same host with another port.
     #[must_use]
     pub fn with_port(self, port: u16) -> Self {
@@ -170,11 +175,11 @@ impl fmt::Debug for SignatureBaseString {
 
 /// Encodes text that is encoded already: of its characters only `%` is not unreserved.
 fn encode_again(out: &mut Vec<u8>, encoded: &[u8]) {
-    for part in encoded.split_inclusive(|b| *b == b'%') {
+    let mut parts = encoded.split(|b| *b == b'%');
+    out.extend_from_slice(parts.next().unwrap_or_default());
+    for part in parts {
+        out.extend_from_slice(b"%25");
         out.extend_from_slice(part);
-        if part.ends_with(b"%") {
-            out.extend_from_slice(b"25");
-        }
     }
 }
 

@@ -44,7 +44,10 @@ pub fn decode(text: &[u8], plus: Plus) -> Result<Cow<'_, [u8]>, BadEscape> {
         return Ok(Cow::Borrowed(text));
     }
     let mut out = Vec::with_capacity(text.len());
-    each_decoded(text, plus, |byte| out.push(byte))?;
+    let mut at = 0;
+    while let Some(&byte) = text.get(at) {
+        out.push(decode_one(text, &mut at, byte, plus)?);
+    }
     Ok(Cow::Owned(out))
 }
 
@@ -53,7 +56,15 @@ pub fn decode(text: &[u8], plus: Plus) -> Result<Cow<'_, [u8]>, BadEscape> {
 /// # Errors
 /// As [`decode`]; `out` may then hold a part of the text.
 pub fn normalize_into(out: &mut Vec<u8>, text: &[u8], plus: Plus) -> Result<(), BadEscape> {
-    each_decoded(text, plus, |byte| push_encoded(out, byte))
+    let mut at = 0;
+    loop {
+        // Most text is unreserved and goes over in runs.
+        let run = text[at..].iter().take_while(|byte| is_unreserved(**byte)).count();
+        out.extend_from_slice(&text[at..at + run]);
+        at += run;
+        let Some(&byte) = text.get(at) else { return Ok(()) };
+        push_encoded(out, decode_one(text, &mut at, byte, plus)?);
+    }
 }
 
 /// Whether the byte stands for itself in encoded text (RFC 3986 §2.3).
@@ -61,23 +72,17 @@ pub const fn is_unreserved(byte: u8) -> bool {
     UNRESERVED[byte as usize]
 }
 
-fn each_decoded(text: &[u8], plus: Plus, mut each: impl FnMut(u8)) -> Result<(), BadEscape> {
-    let mut at = 0;
-    while let Some(&byte) = text.get(at) {
-        match byte {
-            b'%' => {
-                let digits = text.get(at + 1).zip(text.get(at + 2));
-                let value = digits.and_then(|(&high, &low)| Some(digit(high)? << 4 | digit(low)?));
-                each(value.ok_or(BadEscape { at })?);
-                at += 3;
-                continue;
-            }
-            b'+' if plus == Plus::IsSpace => each(b' '),
-            _ => each(byte),
-        }
-        at += 1;
+/// The byte that stands at `at`, which moves behind it.
+fn decode_one(text: &[u8], at: &mut usize, byte: u8, plus: Plus) -> Result<u8, BadEscape> {
+    if byte == b'%' {
+        let digits = text.get(*at + 1).zip(text.get(*at + 2));
+        let value = digits.and_then(|(&high, &low)| Some(digit(high)? << 4 | digit(low)?));
+        let value = value.ok_or(BadEscape { at: *at })?;
+        *at += 3;
+        return Ok(value);
     }
-    Ok(())
+    *at += 1;
+    Ok(if byte == b'+' && plus == Plus::IsSpace { b' ' } else { byte })
 }
 
 fn push_encoded(out: &mut Vec<u8>, byte: u8) {

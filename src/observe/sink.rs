@@ -141,7 +141,7 @@ fn open_file(path: &Path) -> io::Result<File> {
 const MAX_PENDING: usize = 4 * 1024 * 1024;
 
 /// Bytes at which a batch is written without waiting for more.
-const WRITE_AT: usize = 64 * 1024;
+const WRITE_AT: usize = 512 * 1024;
 
 /// How long a line waits for others at most; a person who follows the log sees no delay.
 const WRITE_AFTER: Duration = Duration::from_millis(100);

@@ -18,7 +18,7 @@ use crate::gateway::{Admission, Seen, Verdict};
 use crate::observe::{AccessRecord, Outcome};
 use crate::policy::Policy;
 use crate::refusal::Refusal;
-use crate::request::{InboundRequest, Peer, RequestBody, UpstreamRequest, is_in};
+use crate::request::{InboundRequest, Origin, Peer, RequestBody, UpstreamRequest, is_in};
 use crate::routes::Decision;
 
 /// Answers one request.
@@ -42,7 +42,7 @@ pub(super) async fn exchange(
         bytes_out: 0,
     };
     let ending = Ending { record, sink: Arc::clone(&plane.shared.sink), activity };
-    Exchange { plane, policy, peer, ending, realm: None, reveal: None, has_body }.answer(request).await
+    Exchange { plane, policy, peer, ending, origin: None, reveal: None, has_body }.answer(request).await
 }
 
 /// What is known while a request is answered.
@@ -51,7 +51,7 @@ struct Exchange {
     policy: Arc<Policy>,
     peer: Peer,
     ending: Ending,
-    realm: Option<String>,
+    origin: Option<Origin>,
     reveal: Option<RefusalSettings>,
     has_body: bool,
 }
@@ -70,7 +70,7 @@ impl Exchange {
         let (parts, body) = request.into_parts();
         let inbound = InboundRequest::read(parts, RequestBody::Streaming(body), self.peer, &policy.settings)?;
         let route = policy.settings.routes.decide(inbound.method(), inbound.path());
-        self.realm = Some(inbound.origin().base_url());
+        self.origin = Some(inbound.origin().clone());
         let mut seen = Seen::default();
         let admission = self.plane.shared.gateway.admit(inbound, route, &policy, &mut seen).await;
         self.note(seen, &policy);
@@ -146,7 +146,7 @@ impl Exchange {
 
     fn refusal(mut self, refusal: &Refusal) -> Response<ResponseBody> {
         let settings = &self.policy.settings;
-        let realm = self.realm.take().unwrap_or_else(|| "countersign".to_owned());
+        let realm = self.origin.as_ref().map_or_else(|| "countersign".to_owned(), Origin::base_url);
         let shown = Shown { settings: self.reveal.unwrap_or(settings.refusals), realm, close: self.has_body };
         let (mut parts, body) = refused(refusal, &shown).into_parts();
         parts.headers.insert(http::header::CONTENT_LENGTH, body.len().into());
@@ -164,6 +164,8 @@ impl Exchange {
 
 /// A request id: the process's random number and a count.
 pub(super) fn request_id(process: u64, thread: u64, count: u64) -> HeaderValue {
-    let text = format!("{process:016x}{thread:02x}{count:010x}");
-    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("-"))
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let number = u128::from(process) << 48 | u128::from(thread & 0xff) << 40 | u128::from(count & 0xff_ffff_ffff);
+    let digits: [u8; 28] = std::array::from_fn(|at| HEX[(number >> (4 * (27 - at))) as usize & 15]);
+    HeaderValue::from_bytes(&digits).expect("hexadecimal digits are a header value")
 }

@@ -2,6 +2,7 @@
 //!
 //! The identity headers start from empty: every spelling that a backend may read as one of them goes, ours are added last.
 
+use std::fmt::Write;
 use std::net::IpAddr;
 
 use http::header::{self, CONNECTION, HeaderName, HeaderValue, UPGRADE, VIA};
@@ -40,9 +41,7 @@ pub fn add_forwarding(headers: &mut HeaderMap, origin: &Origin, peer: Peer, beli
     let chain = forwarded_for(headers, peer.address, believed);
     headers.insert(X_FORWARDED_FOR, chain);
     headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(origin.scheme.as_str()));
-    if let Ok(host) = HeaderValue::try_from(origin.authority.to_string()) {
-        headers.insert(X_FORWARDED_HOST, host);
-    }
+    headers.insert(X_FORWARDED_HOST, forwarded_host(headers, origin));
     headers.insert(X_REQUEST_ID, request_id.clone());
     headers.append(VIA, HeaderValue::from_static(VIA_VALUE));
 }
@@ -80,7 +79,8 @@ fn strip_hop_by_hop(headers: &mut HeaderMap) {
             headers.remove(name);
         }
     }
-    for name in &HOP_BY_HOP {
+    let found: Vec<HeaderName> = headers.keys().filter(|name| HOP_BY_HOP.contains(name)).cloned().collect();
+    for name in found {
         headers.remove(name);
     }
 }
@@ -122,14 +122,22 @@ fn begins_like(name: &HeaderName, prefix: &str) -> bool {
     text.len() >= prefix.len() && text.iter().map(fold).zip(prefix.bytes()).all(|(a, b)| a == b)
 }
 
+/// The authority that was signed; the Host header's own value where that is the same.
+fn forwarded_host(headers: &HeaderMap, origin: &Origin) -> HeaderValue {
+    let received = headers.get(header::HOST).filter(|host| origin.authority.is_written(host.as_bytes()));
+    let made = || HeaderValue::try_from(origin.authority.to_string()).unwrap_or_else(|_| HeaderValue::from_static("unknown"));
+    received.cloned().unwrap_or_else(made)
+}
+
 fn forwarded_for(headers: &HeaderMap, peer: IpAddr, believed: bool) -> HeaderValue {
-    let peer = peer.to_canonical().to_string();
-    let before: Vec<&str> = if believed {
-        headers.get_all(X_FORWARDED_FOR).iter().filter_map(|line| line.to_str().ok()).collect()
-    } else {
-        Vec::new()
-    };
-    let chain = if before.is_empty() { peer } else { format!("{}, {peer}", before.join(", ")) };
+    let mut chain = String::with_capacity(46);
+    if believed {
+        for line in headers.get_all(X_FORWARDED_FOR).iter().filter_map(|line| line.to_str().ok()) {
+            chain.push_str(line);
+            chain.push_str(", ");
+        }
+    }
+    write!(chain, "{}", peer.to_canonical()).expect("writing to a String does not fail");
     HeaderValue::try_from(chain).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
 }
 

@@ -111,8 +111,10 @@ impl DataPlane {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let run = move || {
                 let pool = Rc::new(Pool::default());
-                let plane = Rc::new(Plane { shared, pool, drain, thread: thread as u64, requests: Cell::new(0) });
-                LocalSet::new().block_on(&runtime, run(plane, listeners));
+                // Each thread tells its connections itself: they all look at it often, and threads share nothing for that.
+                let (told, tell) = watch::channel(Drain::Running);
+                let plane = Rc::new(Plane { shared, pool, drain: tell, thread: thread as u64, requests: Cell::new(0) });
+                LocalSet::new().block_on(&runtime, run(plane, drain, told, listeners));
             };
             handles.push(std::thread::Builder::new().name(format!("data-{thread}")).spawn(run)?);
         }
@@ -152,8 +154,7 @@ impl Plane {
 }
 
 /// A thread's life: accept until draining, then wait until time is up.
-async fn run(plane: Rc<Plane>, listeners: Vec<StdListener>) {
-    let mut drain = plane.drain.clone();
+async fn run(plane: Rc<Plane>, mut drain: watch::Receiver<Drain>, told: watch::Sender<Drain>, listeners: Vec<StdListener>) {
     for listener in listeners {
         tokio::task::spawn_local(accept(Rc::clone(&plane), listener));
     }
@@ -164,7 +165,9 @@ async fn run(plane: Rc<Plane>, listeners: Vec<StdListener>) {
             pool.sweep(KEEP_IDLE);
         }
     });
-    let _ = drain.wait_for(|drain| *drain == Drain::TimeIsUp).await;
+    while *drain.borrow_and_update() != Drain::TimeIsUp && drain.changed().await.is_ok() {
+        told.send_replace(*drain.borrow());
+    }
     plane.pool.clear();
 }
 

@@ -84,10 +84,13 @@ impl Pool {
         }
     }
 
-    /// Closes what has been idle for longer than `keep`.
+    /// Closes what has been idle for longer than `keep`, and what has not settled since the last time.
     pub(super) fn sweep(&self, keep: Duration) {
         self.idle.borrow_mut().retain(|_, connections| {
-            connections.retain(|idle| idle.since.elapsed() < keep && !idle.sender.is_closed());
+            connections.retain(|idle| {
+                let age = idle.since.elapsed();
+                age < keep && !idle.sender.is_closed() && (age < SETTLE || idle.sender.is_ready())
+            });
             !connections.is_empty()
         });
     }
@@ -117,8 +120,10 @@ impl Pool {
     fn take_idle(&self, server: &Server) -> Option<SendRequest<OutgoingBody>> {
         let mut idle = self.idle.borrow_mut();
         let connections = idle.get_mut(server)?;
-        // The one used last is the least likely to have been closed by the backend.
-        std::iter::from_fn(|| connections.pop()).map(|idle| idle.sender).find(SendRequest::is_ready)
+        // The one used last is the least likely to have been closed by the backend. One is ready only when its own task
+        // has seen that both messages are complete and that nothing else came.
+        let ready = connections.iter().rposition(|idle| idle.sender.is_ready())?;
+        Some(connections.swap_remove(ready).sender)
     }
 
     fn put(&self, server: Server, sender: SendRequest<OutgoingBody>) {
@@ -131,15 +136,11 @@ impl Pool {
 }
 
 impl Lease {
-    /// Gives the connection back once it is ready for another request; called when the answer is complete.
+    /// Gives the connection back when the answer is complete; it is used again once it is ready.
     pub(super) fn finish(self) {
-        let Self { mut sender, server, pool, .. } = self;
-        // Its task must see first whether the backend has more to say, or the request is still being sent.
-        tokio::task::spawn_local(async move {
-            if let Ok(Ok(())) = timeout(SETTLE, sender.ready()).await {
-                pool.put(server, sender);
-            }
-        });
+        if !self.sender.is_closed() {
+            self.pool.put(self.server, self.sender);
+        }
     }
 }
 

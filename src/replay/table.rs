@@ -126,7 +126,7 @@ impl NonceTable {
     ) -> Result<NonceRecorded, NonceRefused> {
         let now = self.clock.now();
         window.check(id.stamp, now.wall).map_err(NonceRefused::OutsideWindow)?;
-        let bucket = Arc::clone(&self.buckets.entry(bucket_of(id.stamp)).or_default());
+        let bucket = self.bucket(id.stamp);
         // Held to the end: a sweep either sees this nonce and its count, or has closed the bucket before.
         let dropped = bucket.dropped.read().unwrap_or_else(PoisonError::into_inner);
         if *dropped {
@@ -162,6 +162,12 @@ impl NonceTable {
     /// The first stamp whose nonces are all remembered.
     pub fn first_remembered(&self) -> Timestamp {
         Timestamp::from_seconds(self.low_water.load(Ordering::SeqCst) + 1)
+    }
+
+    fn bucket(&self, stamp: Timestamp) -> Arc<Bucket> {
+        let number = bucket_of(stamp);
+        let found = self.buckets.get(&number).map(|bucket| Arc::clone(&bucket));
+        found.unwrap_or_else(|| Arc::clone(&self.buckets.entry(number).or_default()))
     }
 
     fn check_low_water(&self, id: NonceId) -> Result<(), NonceRefused> {
