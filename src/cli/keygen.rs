@@ -112,7 +112,7 @@ fn check_absent(path: &Path) -> Result<(), Failure> {
 }
 
 /// Never opens a file or a link that is there already, so nobody can lay one out to receive the key.
-fn create(path: &Path, mode: u32, text: &str) -> io::Result<()> {
+pub(super) fn create(path: &Path, mode: u32, text: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()
@@ -142,7 +142,7 @@ fn parse_bits(text: &str) -> Result<u32, String> {
 
 /// 112 bits of security, the least that NIST SP 800-57 allows today.
 const MIN_BITS: u32 = 2048;
-const PRIVATE_MODE: u32 = 0o600;
+pub(super) const PRIVATE_MODE: u32 = 0o600;
 const PUBLIC_MODE: u32 = 0o644;
 
 const AFTER_HELP: &str = "\
