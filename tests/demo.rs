@@ -52,7 +52,7 @@ fn once_shows_five_requests_with_their_answers_and_leaves_nothing_behind() {
     for line in text.lines() {
         assert!(line.chars().count() <= 80, "{line}");
     }
-    assert_eq!(folders(temporary.path()), [PathBuf::new(); 0]);
+    assert!(folders(temporary.path()).is_empty());
 }
 
 #[test]
@@ -76,5 +76,5 @@ fn stays_up_for_the_commands_it_prints_until_it_is_told_to_end() {
     let terminated = Command::new("kill").arg(playing.0.id().to_string()).status().unwrap();
     assert!(terminated.success());
     assert_eq!(playing.0.wait().unwrap().code(), Some(0));
-    assert_eq!(folders(temporary.path()), [PathBuf::new(); 0]);
+    assert!(folders(temporary.path()).is_empty());
 }
