@@ -48,7 +48,8 @@ impl Screen {
     pub(super) fn by_hand(&self, commands: &[String; 2], folder: &Folder) -> String {
         let [unsigned, signed] = commands;
         format!(
-            "\n{}\n\n{unsigned}\n\n{signed}\n\nThe second one signs anew each time. Keys and access.log are in {}\n{}\n",
+            "\n{}\n\n{unsigned}\n\n{signed}\n\nThe second one signs anew each time. The gateway follows a change of consumers.yaml\n\
+             within a second; it is, with access.log, in {}\n{}\n",
             self.bold("Try it by hand, in another terminal:"),
             folder.as_path().display(),
             self.bold("Ctrl-C ends the demo and removes them."),
@@ -109,7 +110,7 @@ fn shortened(authorization: &str) -> [String; 2] {
     };
     [
         format!("Authorization: OAuth oauth_consumer_key=\"{}\", …,", value("oauth_consumer_key")),
-        format!("  oauth_nonce=\"{}…\", oauth_signature=\"{}…\"", value("oauth_nonce"), value("oauth_signature")),
+        format!("oauth_nonce=\"{}…\", oauth_signature=\"{}…\"", value("oauth_nonce"), value("oauth_signature")),
     ]
 }
 
@@ -155,7 +156,7 @@ mod tests {
         let header = r#"OAuth oauth_consumer_key="demo", oauth_nonce="0123456789abcdef", oauth_signature="ABCDEFGHIJKLMN%3D""#;
         let [first, second] = shortened(header);
         assert_eq!(first, "Authorization: OAuth oauth_consumer_key=\"demo\", …,");
-        assert_eq!(second, "  oauth_nonce=\"0123456789…\", oauth_signature=\"ABCDEFGHIJ…\"");
+        assert_eq!(second, "oauth_nonce=\"0123456789…\", oauth_signature=\"ABCDEFGHIJ…\"");
     }
 
     #[test]

@@ -1,16 +1,13 @@
 //! What the demo plays on: a running gateway with one consumer, an application behind it, and the consumer's key.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::num::NonZeroUsize;
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HOST, WWW_AUTHENTICATE};
-use http::{HeaderName, Request, Response};
+use http::{Request, Response};
 use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -23,19 +20,11 @@ use crate::cli::failure::Failure;
 use crate::cli::keygen;
 use crate::cli::signing::SigningKey;
 use crate::clock::Clock;
-use crate::config::{
-    BodyHashPolicy, HostHeader, IdentityHeaders, Limits, Log, LogTarget, RefusalSettings, Reveal, Server, Settings, Timeouts,
-    Upstream, VerifySettings,
-};
-use crate::consumers::{Consumer, ConsumerKey, ConsumerList, TwoLegged};
-use crate::oauth::base_string::Authority;
-use crate::oauth::key::{MIN_BITS, PublicKey};
-use crate::oauth::signature::SignatureMethod;
-use crate::oauth::timestamp::Window;
+use crate::config::Source;
+use crate::consumers::reload::{self, ReloadThread, Reloader};
 use crate::observe::Sink;
-use crate::policy::Policy;
-use crate::routes::Routes;
 use crate::serve::Running;
+use crate::yaml::Problems;
 
 /// The consumer's key.
 pub(super) const CONSUMER: &str = "demo";
@@ -46,23 +35,34 @@ pub(super) struct Stage {
     gateway: Running,
     address: SocketAddr,
     access_log: PathBuf,
+    /// Watches the two files as long as the demo is up.
+    _reloading: ReloadThread,
 }
 
 impl Stage {
-    /// Makes the key, starts the application and the gateway on free ports.
+    /// Makes the key and the files, starts the application and the gateway on free ports.
     pub(super) async fn set(folder: &Folder) -> Result<Self, Failure> {
         let key = SigningKey::generate(2048)?;
         let pem = key.to_pem()?;
-        keygen::create(&folder.path("demo.pem"), keygen::PRIVATE_MODE, &pem.private).map_err(super::cannot_start)?;
         let application = Application::start().await.map_err(super::cannot_start)?;
-        let access_log = folder.path("access.log");
-        let settings = settings(folder, application.address(), &access_log)?;
-        let sink = Sink::open(&settings.log.file).map_err(super::cannot_start)?;
-        let policy = Policy { settings: Arc::new(settings), consumers: Arc::new(consumers(&pem.public)?) };
-        let gateway = Running::start(Arc::new(ArcSwap::from_pointee(policy)), sink, Clock::System)
-            .map_err(|error| Failure::new(error.to_string()).hint(error.hint()))?;
+        let entry = keygen::yaml_entry(CONSUMER, "Demo", &pem)?;
+        let files = [
+            ("demo.pem", &pem.private),
+            ("consumers.yaml", &format!("consumers:\n{entry}")),
+            ("countersign.yaml", &configuration(application.address())),
+        ];
+        for (name, text) in files {
+            keygen::create(&folder.path(name), keygen::PRIVATE_MODE, text).map_err(super::cannot_start)?;
+        }
+        let source = Source::File(folder.path("countersign.yaml"));
+        let (reloader, _) = Reloader::start(source).map_err(|problems| unusable(&problems))?;
+        let policy = reloader.policy();
+        let sink = Sink::open(&policy.load().settings.log.file).map_err(super::cannot_start)?;
+        let gateway =
+            Running::start(policy, sink, Clock::System).map_err(|error| Failure::new(error.to_string()).hint(error.hint()))?;
         let address = *gateway.addresses().first().ok_or_else(|| Failure::new("the gateway has no address"))?;
-        Ok(Self { key, application, gateway, address, access_log })
+        let reloading = reload::spawn(reloader).map_err(super::cannot_start)?;
+        Ok(Self { key, application, gateway, address, access_log: folder.path("access.log"), _reloading: reloading })
     }
 
     /// The gateway's URL of a target.
@@ -132,55 +132,16 @@ fn problem_of(challenge: &str) -> Option<String> {
     rest.split_once('"').map(|(problem, _)| problem.to_owned())
 }
 
-fn settings(folder: &Folder, upstream: SocketAddr, access_log: &std::path::Path) -> Result<Settings, Failure> {
-    let authority = Authority::parse(&upstream.to_string()).ok_or_else(|| Failure::new("no address for the application"))?;
-    let upstream = Upstream { servers: vec![Server { authority }], host: HostHeader::AsReceived, max_in_flight: None };
-    Ok(Settings {
-        listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))],
-        upstream: Arc::new(upstream),
-        consumers: folder.path("consumers.yaml"),
-        public_url: None,
-        trusted_proxies: Vec::new(),
-        state_directory: folder.path("state"),
-        threads: NonZeroUsize::MIN,
-        verify: VerifySettings {
-            signature_methods: vec![SignatureMethod::RsaSha1],
-            window: Window { max_age: 300, max_ahead: 300 },
-            body_hash: BodyHashPolicy::IfPresent,
-            min_key_bits: MIN_BITS,
-        },
-        routes: Routes::default(),
-        identity_headers: IdentityHeaders {
-            consumer: HeaderName::from_static("x-oauth-consumer"),
-            user: HeaderName::from_static("x-forwarded-user"),
-        },
-        refusals: RefusalSettings { reveal: Reveal::Code, reveal_unknown_consumer: true },
-        limits: Limits::default(),
-        timeouts: Timeouts::default(),
-        log: Log { file: LogTarget::File(access_log.to_owned()), ..Log::default() },
-    })
+/// A real countersign.yaml: what is not written has its default.
+fn configuration(upstream: SocketAddr) -> String {
+    format!(
+        "listen: 127.0.0.1:0\nupstream: http://{upstream}\nconsumers: consumers.yaml\nstate_directory: state\n\
+         threads: 1\nlog: {{ file: access.log }}\n"
+    )
 }
 
-fn consumers(public_key: &str) -> Result<ConsumerList, Failure> {
-    let (public_key, _) = PublicKey::from_text(public_key).map_err(|error| Failure::new(error.to_string()))?;
-    let key = ConsumerKey::new(CONSUMER).ok_or_else(|| Failure::new("no consumer key"))?;
-    Ok(ConsumerList::new([Consumer {
-        key,
-        name: "Demo".to_owned(),
-        description: String::new(),
-        public_keys: vec![Arc::new(public_key)],
-        callback_url: None,
-        enabled: true,
-        signature_methods: vec![SignatureMethod::RsaSha1],
-        three_legged: false,
-        two_legged: TwoLegged::default(),
-        allow: None,
-        allow_from: None,
-        rate_limit: None,
-        expires: None,
-        allow_oauth_1_0: false,
-        reveal: None,
-    }]))
+fn unusable(problems: &Problems) -> Failure {
+    Failure::new(format!("the demo's own configuration has problems: {problems}"))
 }
 
 /// Two seconds together; a line is there within milliseconds.
