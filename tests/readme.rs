@@ -41,6 +41,16 @@ fn every_command_works_as_it_stands() {
     }
 }
 
+#[test]
+fn what_it_links_to_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    let targets = readme.split("](").skip(1).filter_map(|rest| Some(rest.split_once(')')?.0));
+    for target in targets.filter(|target| !target.starts_with("http")) {
+        assert!(root.join(target).exists(), "{target}");
+    }
+}
+
 impl Section {
     fn run(&self) {
         let folder = TempDir::new().unwrap();
