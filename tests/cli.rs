@@ -207,6 +207,23 @@ mod sign {
     }
 
     #[test]
+    fn oauthlib_verifies_what_is_signed() {
+        let tools = std::env::var("COUNTERSIGN_TEST_TOOLS").expect("COUNTERSIGN_TEST_TOOLS: run the tests with ./tests/run");
+        let desk = Desk::with_key();
+        let url = "http://Example.com:80/a%2fb/~c;d?q=x+y&q=%7E&empty=&flag&%E2%98%BA=%2B";
+        for method in ["RSA-SHA1", "RSA-SHA256", "RSA-SHA512"] {
+            let form = ["--form", "note=50% of it's \u{e9}+&=", "--form", "q=", "--token", "t/1"];
+            let signed = desk.signed(&[&["--signature-method", method][..], &form, &[url]].concat());
+            let curl = words_in_a_shell(signed["curl"].as_str().unwrap());
+            let body = &curl[curl.iter().position(|word| word == "--data-raw").unwrap() + 1];
+            let header = signed["authorization"].as_str().unwrap();
+            let python = format!("{tools}/venv/bin/python");
+            let screen = desk.run(&python, &["-c", OAUTHLIB, method, "POST", url, header, body]);
+            assert_eq!((screen.code, &*screen.out), (Some(0), "True\n"), "{method}: {}", screen.err);
+        }
+    }
+
+    #[test]
     fn explains_each_step_to_a_person() {
         let desk = Desk::with_key();
         let who = ["sign", "--key", "reporting.pem", "--consumer", "reporting", "--explain"];
@@ -312,6 +329,22 @@ mod sign {
         sign(&["--method", "GET /", "http://a/"]).is_wrong_usage("one word");
         sign(&["--form", "a=b", "--body-hash", "f", "http://a/"]).is_wrong_usage("cannot be used with");
     }
+
+    /// Verifies one request with oauthlib and the public key in reporting.pub.
+    const OAUTHLIB: &str = "
+import sys
+from types import SimpleNamespace
+from urllib.parse import urlsplit
+from oauthlib.oauth1.rfc5849 import signature
+
+label, method, url, header, body = sys.argv[1:]
+places = dict(uri_query=urlsplit(url).query, body=body, headers={'Authorization': header})
+every = dict(signature.collect_parameters(**places, exclude_oauth_signature=False))
+request = SimpleNamespace(
+    uri=url, http_method=method, params=signature.collect_parameters(**places), signature=every['oauth_signature'])
+verify = getattr(signature, 'verify_' + label.lower().replace('-', '_'))
+print(verify(request, open('reporting.pub').read()))
+";
 
     /// The original OAuth test cases' key; both halves are printed in documentation, and gateways refuse it for that.
     const PUBLISHED_KEY: &str = "-----BEGIN PRIVATE KEY-----

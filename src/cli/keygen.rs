@@ -59,7 +59,7 @@ impl Keygen {
         let pem = key.to_pem()?;
         self.write(&private_file, PRIVATE_MODE, &pem.private)?;
         self.write(&public_file, PUBLIC_MODE, &pem.public)?;
-        let entry = yaml_entry(&consumer, name, &pem)?;
+        let entry = yaml_entry(consumer.as_str(), name, &pem)?;
         let fingerprint = key.public_key().fingerprint();
         if self.json {
             let object = serde_json::json!({
@@ -98,8 +98,8 @@ impl Keygen {
 }
 
 /// Two spaces in, as it stands under `consumers:`. The serializer knows which texts need quotes.
-fn yaml_entry(consumer: &ConsumerKey, name: &str, pem: &KeyPairPem) -> Result<String, Failure> {
-    let list = [Entry { key: consumer.as_str(), name, public_key: &pem.public }];
+pub(super) fn yaml_entry(consumer: &str, name: &str, pem: &KeyPairPem) -> Result<String, Failure> {
+    let list = [Entry { key: consumer, name, public_key: &pem.public }];
     let yaml = serde_yaml::to_string(&list).map_err(|error| Failure::new(format!("cannot write the entry as YAML: {error}")))?;
     Ok(yaml.lines().map(|line| format!("  {line}\n")).collect())
 }
@@ -112,7 +112,7 @@ fn check_absent(path: &Path) -> Result<(), Failure> {
 }
 
 /// Never opens a file or a link that is there already, so nobody can lay one out to receive the key.
-fn create(path: &Path, mode: u32, text: &str) -> io::Result<()> {
+pub(super) fn create(path: &Path, mode: u32, text: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()
@@ -142,7 +142,7 @@ fn parse_bits(text: &str) -> Result<u32, String> {
 
 /// 112 bits of security, the least that NIST SP 800-57 allows today.
 const MIN_BITS: u32 = 2048;
-const PRIVATE_MODE: u32 = 0o600;
+pub(super) const PRIVATE_MODE: u32 = 0o600;
 const PUBLIC_MODE: u32 = 0o644;
 
 const AFTER_HELP: &str = "\
@@ -161,7 +161,7 @@ mod tests {
             ["yes", "null", "~", "1e3", "0x1F", "Confluence:5413647675", "a: b #c", "- x", "'\"\\", " blank ", "\u{2028}x", "é"];
         for text in names {
             let pem = KeyPairPem { private: String::new(), public: "-----BEGIN\nx\n-----END\n".into() };
-            let entry = yaml_entry(&ConsumerKey::new(text).unwrap(), text, &pem).unwrap();
+            let entry = yaml_entry(text, text, &pem).unwrap();
             let read: serde_yaml::Value = serde_yaml::from_str(&format!("consumers:\n{entry}")).unwrap();
             let consumer = &read["consumers"][0];
             assert_eq!(consumer["key"].as_str(), Some(text), "{entry}");

@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done; 1 refused, invalid or failed ([`Failure`]); 2 wrong usage (clap's own).
 
+mod demo;
 mod failure;
 mod keygen;
 mod serve;
@@ -29,6 +30,8 @@ pub struct Cli {
 enum Command {
     /// Stand in front of an application and let through only what its consumers signed
     Serve(serve::Serve),
+    /// Watch a gateway at work: unsigned, signed, tampered and replayed requests
+    Demo(demo::Demo),
     /// Sign a request as a consumer would, to try a gateway by hand
     Sign(Box<sign::Sign>),
     /// Make a consumer's RSA key pair, and the entry for consumers.yaml
@@ -43,6 +46,7 @@ impl Cli {
     pub fn run(self) -> Result<(), Failure> {
         match self.command {
             Command::Serve(command) => command.run(),
+            Command::Demo(command) => command.run(),
             Command::Sign(command) => command.run(),
             Command::Keygen(command) => command.run(),
         }
@@ -64,6 +68,7 @@ fn print(text: &str) -> Result<(), Failure> {
 const DEFAULT_CONFIG: &str = "/etc/countersign/countersign.yaml";
 
 const AFTER_HELP: &str = "\
-Example:
+Examples:
+  countersign demo
   countersign keygen --consumer reporting --name Reporting --out reporting
   countersign sign --key reporting.pem --consumer reporting http://127.0.0.1:8080/status";

@@ -271,7 +271,7 @@ fn unsignable(malformed: Malformed) -> Failure {
 }
 
 /// 128 bits: no two requests ever share one by chance.
-fn random_nonce() -> String {
+pub(super) fn random_nonce() -> String {
     let mut bytes = [0; 16];
     OsRng.fill_bytes(&mut bytes);
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
