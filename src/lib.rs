@@ -2,6 +2,7 @@
 //!
 //! The modules, in the order in which a request meets them.
 
+pub mod cli;
 pub mod config;
 pub mod consumers;
 pub mod oauth;

@@ -20,7 +20,11 @@ const DEADLINE: Duration = Duration::from_secs(20);
 fn list(keys: &[&str]) -> String {
     let body = KEY.replace('\n', "\n      ");
     let entry = |key: &&str| format!("  - key: {key}\n    name: {key}\n    public_key: |\n      {}\n", body.trim_end());
-    if keys.is_empty() { "consumers: []\n".to_owned() } else { format!("consumers:\n{}", keys.iter().map(entry).collect::<String>()) }
+    if keys.is_empty() {
+        "consumers: []\n".to_owned()
+    } else {
+        format!("consumers:\n{}", keys.iter().map(entry).collect::<String>())
+    }
 }
 
 /// A folder with a consumers file or folder in it.
@@ -135,7 +139,8 @@ fn an_unchanged_consumer_is_the_same_one_after_a_reload() {
 #[test]
 fn a_changed_consumer_keeps_its_prepared_key_and_its_spent_budget() {
     let files = Files::with(&[]);
-    let limited = |name: &str| list(&["a"]).replace("name: a", &format!("name: {name}\n    rate_limit: {{ requests: 1, per: 1h }}"));
+    let limited =
+        |name: &str| list(&["a"]).replace("name: a", &format!("name: {name}\n    rate_limit: {{ requests: 1, per: 1h }}"));
     files.rename_over(&limited("before"));
     let mut reloader = files.reloader();
     let before = Arc::clone(reloader.policy().load().consumers.get("a").unwrap());
@@ -366,7 +371,9 @@ fn settings_go_live_but_for_those_that_need_a_restart() {
     let mut reloader = Reloader::start(Source::File(config.clone())).unwrap().0;
     let policy = reloader.policy();
 
-    write("consumers: other.yaml\nlisten: 127.0.0.1:2\nrefusals: { reveal: diagnosis }\nlimits: { nonces: 5000, parameters: 20 }\n");
+    write(
+        "consumers: other.yaml\nlisten: 127.0.0.1:2\nrefusals: { reveal: diagnosis }\nlimits: { nonces: 5000, parameters: 20 }\n",
+    );
     let outcome = reloader.check().settings.unwrap();
     let SettingsOutcome::Replaced { needs_restart, .. } = outcome else { panic!("{outcome:?}") };
     assert_eq!(needs_restart, ["listen", "limits.nonces", "limits.nonces_per_consumer"]);
