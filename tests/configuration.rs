@@ -1,5 +1,7 @@
 //! What people write into countersign.yaml, and what they are told about it.
 
+#![expect(clippy::unwrap_used, reason = "what a test sets up itself is there")]
+
 use std::fs;
 use std::path::Path;
 use std::time::Duration;

@@ -1,7 +1,10 @@
 //! What people write into consumers.yaml, and what they are told about it; and what nobody should be able to do with YAML.
 
+#![expect(clippy::unwrap_used, reason = "what a test sets up itself is there")]
+
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use countersign::consumers::{self, Consumer, LoadPolicy, Loaded};
@@ -57,9 +60,8 @@ fn entry(more: &str) -> String {
     format!("consumers:\n  - key: a\n    name: A\n    public_key: {}\n{more}", bare_key())
 }
 
-fn consumer(more: &str) -> Consumer {
-    let loaded = load(&entry(more)).unwrap();
-    std::sync::Arc::into_inner(loaded.list.iter().next().unwrap().clone()).map_or_else(|| panic!("shared"), |it| it)
+fn consumer(more: &str) -> Arc<Consumer> {
+    Arc::clone(load(&entry(more)).unwrap().list.get("a").unwrap())
 }
 
 #[test]
@@ -83,7 +85,7 @@ fn the_shipped_list_loads_without_a_warning() {
 fn what_is_commented_out_in_the_shipped_list_is_valid() {
     let text = fs::read_to_string("config/consumers.yaml").unwrap();
     let (head, options) = text.split_once("marked as an example.\n").unwrap();
-    let options = options.replace("    # ", "    ");
+    let options: String = options.lines().map(|line| format!("{}\n", line.replacen("    # ", "    ", 1))).collect();
     let consumer = load(&format!("{head}marked as an example.\n{options}")).unwrap();
     let consumer = consumer.list.get("reports").unwrap();
     assert!(consumer.rate_limit.is_some() && consumer.allow.is_some() && consumer.allow_from.is_some());
@@ -336,10 +338,11 @@ fn no_text_takes_long_or_goes_deep() {
     ];
     for (what, text) in attacks {
         let begun = Instant::now();
-        assert!(load(&text).is_err(), "{what}");
+        let refused = load(&text).unwrap_err();
+        assert!(refused.0.len() <= 1001, "{what}");
         // What takes time in proportion to its length takes a second or two in a debug build; the square would take hours.
         assert!(begun.elapsed().as_secs() < 60, "{what} took {:?}", begun.elapsed());
-        println!("{what}: {:?}", begun.elapsed());
+        println!("{what}: {:?}: {:.200}", begun.elapsed(), refused.0[0].to_string());
     }
 }
 
@@ -374,6 +377,8 @@ fn anchors_may_be_used_in_moderation() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn no_bytes_make_the_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         let _ = load_bytes(&bytes);

@@ -1,5 +1,7 @@
 //! Changes of the files on disk, and what the running gateway makes of them.
 
+#![expect(clippy::unwrap_used, reason = "what a test sets up itself is there")]
+
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::symlink;
@@ -280,7 +282,7 @@ fn a_file_without_permissions_keeps_the_old_consumers() {
     let files = Files::with(&["a"]);
     let mut reloader = files.reloader();
     reloader.check();
-    fs::set_permissions(files.consumers(), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(files.consumers(), fs::Permissions::from_mode(0o000)).unwrap();
     if File::open(files.consumers()).is_ok() {
         println!("skipped: this user may read files without permissions");
         return;
