@@ -12,7 +12,8 @@ use super::entry::{self, Entry};
 use super::files;
 use super::identity::identity_value;
 use super::model::{Consumer, ConsumerKey, ConsumerList};
-use crate::config::Settings;
+use crate::config::{Limits, Settings};
+use crate::oauth::key::MIN_BITS;
 use crate::oauth::signature::SignatureMethod;
 use crate::oauth::timestamp::Timestamp;
 use crate::yaml::{Document, Fields, Node, Path, Problem, Problems, Report, Severity, Step, Streamed};
@@ -35,11 +36,21 @@ pub struct LoadPolicy<'a> {
 impl<'a> LoadPolicy<'a> {
     /// As configured, at this moment, with nothing before.
     pub fn of(settings: &'a Settings) -> Self {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Self {
             signature_methods: &settings.verify.signature_methods,
             min_key_bits: settings.verify.min_key_bits,
             max_size: settings.limits.consumers_file,
+            ..Self::by_default()
+        }
+    }
+
+    /// As without a configuration.
+    pub fn by_default() -> Self {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Self {
+            signature_methods: &[SignatureMethod::RsaSha1],
+            min_key_bits: MIN_BITS,
+            max_size: Limits::default().consumers_file,
             now: Timestamp::from_seconds(now.as_secs()),
             previous: None,
         }
@@ -102,14 +113,17 @@ fn read_entries(documents: &[Document], policy: &LoadPolicy<'_>) -> (Report, Vec
     std::thread::scope(|scope| {
         let reader = scope.spawn(|| build_all(receive, policy));
         let mut report = Report::default();
+        let mut broken = Vec::new();
         for (at, document) in documents.iter().enumerate() {
             report.enter(at);
-            parse_document(at, document, &send, &mut report);
+            if parse_document(at, document, &send, &mut report).is_none() {
+                broken.push(at);
+            }
         }
         drop(send);
         match reader.join() {
             Ok((of_entries, entries)) => {
-                report.absorb(of_entries);
+                report.absorb(of_entries, &broken);
                 (report, entries)
             }
             Err(panic) => std::panic::resume_unwind(panic),
@@ -130,16 +144,21 @@ fn build_all(receive: Receiver<Raw>, policy: &LoadPolicy<'_>) -> (Report, Vec<Pl
     (report, entries)
 }
 
-fn parse_document(at: usize, document: &Document, send: &SyncSender<Raw>, report: &mut Report) {
+/// `None` if the document is no YAML.
+fn parse_document(at: usize, document: &Document, send: &SyncSender<Raw>, report: &mut Report) -> Option<()> {
     // The other side lives until this one is done; if it panicked, that is said when it is joined.
     let mut each = |index, value| drop(send.send((at, index, value)));
-    let Some(parsed) = document.parse(report, Some(Streamed { key: LIST, each: &mut each })) else { return };
+    let parsed = document.parse(report, Some(Streamed { key: LIST, each: &mut each }))?;
     let top = Node::top(&parsed.value);
     if top.is_null() {
         report.problem_at_line(0, "the file is empty", EMPTY_LIST);
-        return;
+    } else if let Some(fields) = Fields::of(&top, report) {
+        check_top(fields, report);
     }
-    let Some(mut fields) = Fields::of(&top, report) else { return };
+    Some(())
+}
+
+fn check_top(mut fields: Fields<'_>, report: &mut Report) {
     if let Some(list) = fields.mandatory(LIST, report, EMPTY_LIST)
         && !list.value().is_sequence()
     {

@@ -5,9 +5,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::node::Step;
-use super::place::{Places, Wanted};
+use super::place::{Places, Wanted, second_document, too_deep};
 use super::problem::Problem;
-use super::report::Report;
+use super::report::{Report, quote};
 use super::scalar::size_text;
 use super::value::{self, Parsed, Refused, Streamed};
 
@@ -48,6 +48,11 @@ impl Document {
 
     /// The document's values, or a problem at the line where it stops being YAML. The report has entered this document.
     pub fn parse(&self, report: &mut Report, streamed: Option<Streamed<'_>>) -> Option<Parsed> {
+        if let Some(line) = too_deep(&self.text, MAX_DEPTH) {
+            let message = format!("more than {MAX_DEPTH} lists and maps stand in each other, or brackets are not closed");
+            report.problem_at_line(line, message, "look here for a [ or { too many");
+            return None;
+        }
         match value::parse(&self.text, streamed) {
             Ok(parsed) => {
                 if parsed.repeated_keys {
@@ -87,15 +92,22 @@ impl Document {
                 "aliases (`*name`) make this document several times as large as its text",
                 "write the values out",
             ),
-            Refused::Syntax(error) => {
+            Refused::Tag(tag, error) => {
                 let line = error.location().map_or(0, |location| location.line());
-                report.problem_at_line(
-                    line,
-                    format!("this is no valid YAML: {}", first_line(&error.to_string())),
-                    self.syntax_hint(line),
-                );
+                report.problem_at_line(line, format!("the tag {} means nothing here", quote(tag)), "write the value without it");
             }
+            Refused::Syntax(error) => self.report_syntax(error, report),
         }
+    }
+
+    fn report_syntax(&self, error: &serde_yaml::Error, report: &mut Report) {
+        let Some(location) = error.location() else {
+            let line = second_document(&self.text).unwrap_or(0);
+            report.problem_at_line(line, "a second YAML document begins", "a file holds one; take the --- line out");
+            return;
+        };
+        let message = format!("this is no valid YAML: {}", first_line(&error.to_string()));
+        report.problem_at_line(location.line(), message, self.syntax_hint(location.line()));
     }
 
     fn line_of_first_alias(&self) -> usize {
@@ -106,8 +118,6 @@ impl Document {
         let text = self.text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
         if text.trim_start_matches(' ').starts_with('\t') {
             "indent with blanks; YAML takes no tabs"
-        } else if self.text.lines().any(|line| line.trim_end() == "---") && self.text.matches("\n---").count() > 0 {
-            "a file holds one document; take the --- lines out"
         } else {
             "look here and in the line before for wrong indentation, a missing quote, or a missing blank after `:`"
         }
@@ -154,3 +164,6 @@ fn not_utf8(file: &Path, bytes: &[u8], valid: usize) -> Problem {
 fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
 }
+
+/// What serde_yaml bears; no key of ours is deeper than six.
+const MAX_DEPTH: usize = 128;

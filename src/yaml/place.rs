@@ -44,6 +44,55 @@ impl Places {
     }
 }
 
+/// The line where values are nested deeper than `most`, or brackets end in nothing.
+///
+/// The parser that values come through takes time in the square of the depth (hours for a megabyte of brackets), and this
+/// one does not. It is asked only about texts that could be so deep.
+pub(super) fn too_deep(text: &str, most: usize) -> Option<usize> {
+    if !may_be_deep(text, most) {
+        return None;
+    }
+    let mut depth = 0;
+    for event in Parser::new_from_str(text) {
+        let (event, span) = match event {
+            Ok(event) => event,
+            Err(error) => return Some(error.marker().line()),
+        };
+        match event {
+            Event::MappingStart(..) | Event::SequenceStart(..) => depth += 1,
+            Event::MappingEnd | Event::SequenceEnd => depth -= 1,
+            _ => {}
+        }
+        if depth > most {
+            return Some(span.start.line());
+        }
+    }
+    None
+}
+
+/// The line where a second document begins.
+pub(super) fn second_document(text: &str) -> Option<usize> {
+    let events = Parser::new_from_str(text).map_while(Result::ok);
+    let mut starts = events.filter(|(event, _)| matches!(event, Event::DocumentStart(_)));
+    starts.nth(1).map(|(_, span)| span.start.line())
+}
+
+/// Counts brackets without asking which of them stand in texts and comments.
+fn may_be_deep(text: &str, most: usize) -> bool {
+    let mut depth = 0usize;
+    for byte in text.bytes() {
+        match byte {
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > most {
+            return true;
+        }
+    }
+    false
+}
+
 struct Walk<'w> {
     wanted: &'w Wanted,
     path: Path,

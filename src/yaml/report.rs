@@ -1,6 +1,7 @@
 //! Collects what is wrong while values are read, and finds the lines when all is read.
 
 use std::collections::HashMap;
+use std::path::Path as StdPath;
 
 use serde_yaml::Value;
 
@@ -15,6 +16,8 @@ pub struct Report {
     findings: Vec<Finding>,
     document: usize,
     about: Option<String>,
+    errors: usize,
+    warnings: usize,
 }
 
 #[derive(Debug)]
@@ -64,7 +67,7 @@ impl Report {
     /// A finding at one place that names another: both are (document, path). The message ends before the other's line.
     pub fn conflict(&mut self, severity: Severity, at: (usize, Path), other: (usize, Path), message: String, hint: String) {
         let finding = Finding { document: at.0, place: Place::Path(at.1), severity, message, hint, other: Some(other) };
-        self.findings.push(finding);
+        self.keep(finding);
     }
 
     /// A value of another kind than it should be.
@@ -80,19 +83,31 @@ impl Report {
 
     /// Whether anything makes the files unusable.
     pub fn has_errors(&self) -> bool {
-        self.findings.iter().any(|finding| finding.severity == Severity::Error)
+        self.errors > 0
     }
 
-    /// Takes over what another report found.
-    pub fn absorb(&mut self, other: Self) {
-        self.findings.extend(other.findings);
+    /// Takes over what another report found, but for documents that turned out not to be YAML to the end: what seemed to
+    /// be wrong there follows from that.
+    pub fn absorb(&mut self, other: Self, broken: &[usize]) {
+        self.errors += other.errors;
+        self.warnings += other.warnings;
+        self.findings.extend(other.findings.into_iter().filter(|finding| !broken.contains(&finding.document)));
     }
 
     /// All findings with their lines, in the order of files and lines.
     pub fn into_problems(mut self, documents: &[Document]) -> Vec<Problem> {
         let places = self.places(documents);
         self.findings.sort_by_key(|finding| (finding.document, finding.line(&places)));
-        self.findings.into_iter().map(|finding| finding.into_problem(&places, documents)).collect()
+        let more = self.more(documents);
+        let problems = self.findings.into_iter().map(|finding| finding.into_problem(&places, documents));
+        problems.chain(more).collect()
+    }
+
+    /// Says that findings were dropped.
+    fn more(&self, documents: &[Document]) -> Option<Problem> {
+        let dropped = self.errors.saturating_sub(MAX_KEPT) + self.warnings.saturating_sub(MAX_KEPT);
+        let message = format!("and {dropped} more of these");
+        (dropped > 0).then(|| Problem::of_file(documents.first().map_or(StdPath::new(""), Document::file), message, ""))
     }
 
     fn places(&self, documents: &[Document]) -> HashMap<usize, Places> {
@@ -116,7 +131,18 @@ impl Report {
             Some(subject) => format!("{subject}: {message}"),
             None => message,
         };
-        self.findings.push(Finding { document: self.document, place, severity, message, hint, other: None });
+        self.keep(Finding { document: self.document, place, severity, message, hint, other: None });
+    }
+
+    fn keep(&mut self, finding: Finding) {
+        let count = match finding.severity {
+            Severity::Error => &mut self.errors,
+            Severity::Warning => &mut self.warnings,
+        };
+        *count += 1;
+        if *count <= MAX_KEPT {
+            self.findings.push(finding);
+        }
     }
 }
 
@@ -161,3 +187,6 @@ pub(super) fn quote(text: &str) -> String {
     let dots = if short.len() < text.len() { "…" } else { "" };
     format!("\"{}{dots}\"", short.escape_debug())
 }
+
+/// Nobody reads more, and a file can have a problem in every third byte.
+const MAX_KEPT: usize = 1000;
