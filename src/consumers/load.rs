@@ -12,7 +12,8 @@ use super::entry::{self, Entry};
 use super::files;
 use super::identity::identity_value;
 use super::model::{Consumer, ConsumerKey, ConsumerList};
-use crate::config::Settings;
+use crate::config::{Limits, Settings};
+use crate::oauth::key::MIN_BITS;
 use crate::oauth::signature::SignatureMethod;
 use crate::oauth::timestamp::Timestamp;
 use crate::yaml::{Document, Fields, Node, Path, Problem, Problems, Report, Severity, Step, Streamed};
@@ -35,11 +36,21 @@ pub struct LoadPolicy<'a> {
 impl<'a> LoadPolicy<'a> {
     /// As configured, at this moment, with nothing before.
     pub fn of(settings: &'a Settings) -> Self {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Self {
             signature_methods: &settings.verify.signature_methods,
             min_key_bits: settings.verify.min_key_bits,
             max_size: settings.limits.consumers_file,
+            ..Self::by_default()
+        }
+    }
+
+    /// As without a configuration.
+    pub fn by_default() -> Self {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Self {
+            signature_methods: &[SignatureMethod::RsaSha1],
+            min_key_bits: MIN_BITS,
+            max_size: Limits::default().consumers_file,
             now: Timestamp::from_seconds(now.as_secs()),
             previous: None,
         }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::node::Step;
 use super::place::{Places, Wanted};
 use super::problem::Problem;
-use super::report::Report;
+use super::report::{Report, quote};
 use super::scalar::size_text;
 use super::value::{self, Parsed, Refused, Streamed};
 
@@ -87,6 +87,10 @@ impl Document {
                 "aliases (`*name`) make this document several times as large as its text",
                 "write the values out",
             ),
+            Refused::Tag(tag, error) => {
+                let line = error.location().map_or(0, |location| location.line());
+                report.problem_at_line(line, format!("the tag {} means nothing here", quote(tag)), "write the value without it");
+            }
             Refused::Syntax(error) => {
                 let line = error.location().map_or(0, |location| location.line());
                 report.problem_at_line(

@@ -3,7 +3,6 @@
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor};
-use serde_yaml::value::{Tag, TaggedValue};
 use serde_yaml::{Mapping, Value};
 
 /// What a text held.
@@ -28,17 +27,20 @@ pub struct Streamed<'s> {
 pub(super) enum Refused {
     /// Aliases make much out of little.
     Expansion,
+    /// A value has a tag that means nothing here.
+    Tag(String, serde_yaml::Error),
     Syntax(serde_yaml::Error),
 }
 
 /// Reads a text of one document.
 pub(super) fn parse(text: &str, streamed: Option<Streamed<'_>>) -> Result<Parsed, Refused> {
-    let mut state = State { budget: text.len().saturating_mul(EXPANSION) + SMALL, repeated_keys: false, streamed };
+    let mut state = State { budget: text.len().saturating_mul(EXPANSION) + SMALL, repeated_keys: false, tag: None, streamed };
     let result = Any::at(0, &mut state).deserialize(serde_yaml::Deserializer::from_str(text));
-    match result {
-        Ok(value) => Ok(Parsed { value, repeated_keys: state.repeated_keys }),
-        Err(_) if state.budget == 0 => Err(Refused::Expansion),
-        Err(error) => Err(Refused::Syntax(error)),
+    match (result, state.tag) {
+        (Ok(value), _) => Ok(Parsed { value, repeated_keys: state.repeated_keys }),
+        (Err(_), _) if state.budget == 0 => Err(Refused::Expansion),
+        (Err(error), Some(tag)) => Err(Refused::Tag(tag, error)),
+        (Err(error), None) => Err(Refused::Syntax(error)),
     }
 }
 
@@ -50,6 +52,7 @@ const SMALL: usize = 1024;
 struct State<'s> {
     budget: usize,
     repeated_keys: bool,
+    tag: Option<String>,
     streamed: Option<Streamed<'s>>,
 }
 
@@ -100,6 +103,11 @@ impl<'de> Visitor<'de> for Any<'_, '_> {
 
     fn visit_unit<E: Error>(self) -> Result<Value, E> {
         self.leaf(Value::Null, 0)
+    }
+
+    /// A document with nothing in it.
+    fn visit_none<E: Error>(self) -> Result<Value, E> {
+        self.visit_unit()
     }
 
     fn visit_bool<E: Error>(self, flag: bool) -> Result<Value, E> {
@@ -168,9 +176,10 @@ impl<'de> Visitor<'de> for Any<'_, '_> {
 
     fn visit_enum<A: EnumAccess<'de>>(self, tagged: A) -> Result<Value, A::Error> {
         let (tag, content) = tagged.variant::<String>()?;
-        self.state.spend(1 + tag.len())?;
-        let value = content.newtype_variant_seed(Any::at(self.depth + 1, self.state))?;
-        // An empty tag is none.
-        if tag.is_empty() { Ok(value) } else { Ok(Value::Tagged(Box::new(TaggedValue { tag: Tag::new(tag), value }))) }
+        if tag.is_empty() {
+            return content.newtype_variant_seed(self);
+        }
+        self.state.tag = Some(tag);
+        Err(A::Error::custom("a tag"))
     }
 }

@@ -33,8 +33,9 @@ enum Message {
 pub fn spawn(reloader: Reloader) -> std::io::Result<ReloadThread> {
     let (sender, receiver) = channel();
     let events = sender.clone();
-    let run = move || Watch::new(reloader, events).run(&receiver);
-    let thread = std::thread::Builder::new().name("reload".to_owned()).spawn(run)?;
+    // Before the thread runs: no change after this call goes unseen.
+    let watch = Watch::new(reloader, events);
+    let thread = std::thread::Builder::new().name("reload".to_owned()).spawn(move || watch.run(&receiver))?;
     Ok(ReloadThread { sender, thread: Some(thread) })
 }
 
