@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::str::FromStr;
 
 use clap::Args;
 use http::Method;
 use serde_json::{Value, json};
 
+use super::failure::Failure;
+use super::print;
 use crate::config::{self, Settings};
 use crate::consumers::{self, ConsumerList, LoadPolicy};
 use crate::routes::{Access, Decision, Rule};
@@ -18,7 +19,7 @@ use crate::yaml::{Problem, Problems};
 /// Check the files, and print every problem with its line
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Example: countersign check --config countersign.yaml --route 'GET /rest/api/2/issue/X-1'")]
-pub struct CheckArgs {
+pub(super) struct Check {
     /// The configuration; its consumers are checked with it
     #[arg(long, value_name = "FILE", default_value = "/etc/countersign/countersign.yaml")]
     config: PathBuf,
@@ -52,15 +53,19 @@ impl FromStr for Route {
     }
 }
 
-/// Runs the command; fails if any file can't be used.
-pub fn run(args: &CheckArgs) -> ExitCode {
-    let findings = match &args.consumers {
-        Some(path) => check_consumers(path),
-        None => check_all(&args.config),
-    };
-    let text = if args.json { findings.json(args) } else { findings.text(args) };
-    print!("{text}");
-    if findings.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+impl Check {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let findings = match &self.consumers {
+            Some(path) => check_consumers(path),
+            None => check_all(&self.config),
+        };
+        print(&if self.json { findings.json(&self) } else { findings.text(&self) })?;
+        match findings.errors() {
+            0 => Ok(()),
+            1 => Err(Failure::new("one problem has to be mended")),
+            several => Err(Failure::new(format!("{several} problems have to be mended"))),
+        }
+    }
 }
 
 /// What there is to say.
@@ -102,11 +107,15 @@ impl Findings {
         }
     }
 
-    fn is_ok(&self) -> bool {
-        !self.problems.iter().any(Problem::is_error)
+    fn errors(&self) -> usize {
+        self.problems.iter().filter(|problem| problem.is_error()).count()
     }
 
-    fn text(&self, args: &CheckArgs) -> String {
+    fn is_ok(&self) -> bool {
+        self.errors() == 0
+    }
+
+    fn text(&self, args: &Check) -> String {
         let mut lines = Vec::new();
         for problem in &self.problems {
             let severity = if problem.is_error() { "error" } else { "warning" };
@@ -149,7 +158,7 @@ impl Findings {
         Some(Answer { route, decision, reaching, consumers: list.len() })
     }
 
-    fn json(&self, args: &CheckArgs) -> String {
+    fn json(&self, args: &Check) -> String {
         let mut object = BTreeMap::new();
         object.insert("ok", json!(self.is_ok()));
         object.insert("problems", self.problems.iter().map(problem_json).collect());
@@ -179,7 +188,7 @@ struct Answer<'a> {
 }
 
 impl Answer<'_> {
-    fn text(&self, args: &CheckArgs) -> String {
+    fn text(&self, args: &Check) -> String {
         let Route { method, path } = self.route;
         let mut text = format!("{method} {path}: {}, {}\n", access_name(self.decision.access), self.reason(&args.config));
         line(&mut text, "", meaning(self.decision.access));

@@ -55,6 +55,9 @@ impl Keygen {
         if !self.force {
             [&private_file, &public_file].into_iter().try_for_each(|path| check_absent(path))?;
         }
+        if self.bits > QUICK_BITS {
+            eprintln!("looking for two large primes; this can take a minute");
+        }
         let key = SigningKey::generate(self.bits as usize)?;
         let pem = key.to_pem()?;
         self.write(&private_file, PRIVATE_MODE, &pem.private)?;
@@ -143,6 +146,8 @@ fn parse_bits(text: &str) -> Result<u32, String> {
 /// 112 bits of security, the least that NIST SP 800-57 allows today.
 const MIN_BITS: u32 = 2048;
 pub(super) const PRIVATE_MODE: u32 = 0o600;
+/// Up to here a key is made in a second or so.
+const QUICK_BITS: u32 = 4096;
 const PUBLIC_MODE: u32 = 0o644;
 
 const AFTER_HELP: &str = "\

@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done; 1 refused, invalid or failed ([`Failure`]); 2 wrong usage (clap's own).
 
+mod check;
 mod demo;
 mod failure;
 mod keygen;
@@ -30,6 +31,8 @@ pub struct Cli {
 enum Command {
     /// Stand in front of an application and let through only what its consumers signed
     Serve(serve::Serve),
+    /// Check the files, and print every problem with its line
+    Check(check::Check),
     /// Watch a gateway at work: unsigned, signed, tampered and replayed requests
     Demo(demo::Demo),
     /// Sign a request as a consumer would, to try a gateway by hand
@@ -46,6 +49,7 @@ impl Cli {
     pub fn run(self) -> Result<(), Failure> {
         match self.command {
             Command::Serve(command) => command.run(),
+            Command::Check(command) => command.run(),
             Command::Demo(command) => command.run(),
             Command::Sign(command) => command.run(),
             Command::Keygen(command) => command.run(),

@@ -35,7 +35,7 @@ impl ConnectionLimits {
     /// Counts a connection from `address`.
     ///
     /// # Errors
-    /// [`Full`] if it would be one too many.
+    /// `Full` if it would be one too many.
     pub fn enter(self: &Arc<Self>, address: IpAddr, limits: &Limits) -> Result<Place, Full> {
         if self.open.fetch_add(1, Ordering::SeqCst) >= limits.connections {
             self.open.fetch_sub(1, Ordering::SeqCst);

@@ -13,7 +13,7 @@ use crate::oauth::timestamp::{OutsideWindow, Timestamp, Window};
 use dashmap::{DashMap, DashSet};
 use siphasher::sip128::{Hasher128, SipHasher13};
 
-/// All live nonces, in buckets of [`BUCKET`] seconds of their timestamps that are dropped whole.
+/// All live nonces, in buckets of `BUCKET` seconds of their timestamps that are dropped whole.
 #[derive(Debug)]
 pub struct NonceTable {
     buckets: DashMap<u64, Arc<Bucket>>,
