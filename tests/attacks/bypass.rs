@@ -3,7 +3,8 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::support::{
-    Backend, Consumer, Gateway, Place, RSA_1024, RSA_2048, RSA_2048_OTHER, Signing, by_reporting, eventually, now, request, signed,
+    Backend, Consumer, Gateway, Place, RSA_1024, RSA_1024_OTHER, RSA_2048, RSA_2048_OTHER, Signing, by_reporting, eventually,
+    now, request, signed,
 };
 use crate::{admitted, denied, denied_as};
 
@@ -28,7 +29,9 @@ fn a01_no_empty_garbage_and_foreign_credentials_are_denied() {
         "Authorization: garbage",
         "Proxy-Authorization: OAuth oauth_consumer_key=\"reporting\"",
     ];
-    for (method, target) in [("GET", "/"), ("POST", "/rest/api"), ("PUT", "/x?y=z"), ("DELETE", "/x"), ("HEAD", "/x"), ("POST", "/health")] {
+    for (method, target) in
+        [("GET", "/"), ("POST", "/rest/api"), ("PUT", "/x?y=z"), ("DELETE", "/x"), ("HEAD", "/x"), ("POST", "/health")]
+    {
         for line in credentials {
             let plain = request().method(method).target(target);
             let what = format!("{method} {target} {line:?}");
@@ -91,7 +94,8 @@ fn a04_a_replay_in_another_spelling_is_a_replay() {
     let gateway = Gateway::in_front_of(&backend);
     let original = by_reporting().post("/rest?a=%2f").form("b=1").nonce("abc/def");
     admitted(&gateway, "original", &original);
-    let respelled: [(&str, fn(String) -> String); 7] = [
+    type Change = fn(String) -> String;
+    let respelled: [(&str, Change); 7] = [
         ("nonce with an escape too many", |value| value.replace("\"abc%2Fdef\"", "\"%61bc%2Fdef\"")),
         ("other hex case", |value| value.replace("%2F", "%2f")),
         ("scheme in another case", |value| value.replacen("OAuth", "oAUTH", 1)),
@@ -129,16 +133,16 @@ fn a05_a_bad_signature_does_not_use_up_the_nonce() {
 #[test]
 fn a05_unproved_nonces_fill_nothing() {
     let backend = Backend::start();
-    let gateway = Gateway::builder().upstream(&backend).setting("limits: { nonces: 100 }").start();
+    let gateway = Gateway::builder().upstream(&backend).setting("limits: { nonces: 1000 }").start();
     let mut client = gateway.client();
     let before = gateway.resident_kib();
-    for round in 0..1000 {
+    for round in 0..1500 {
         let forged = by_reporting().nonce(&format!("{round}{}", "x".repeat(200))).signature("AAAA");
         let response = client.ask(forged.bytes());
         assert_eq!((response.status, response.problem().as_deref()), (401, Some("signature_invalid")));
     }
     backend.assert_untouched();
-    // Ten times as many as the table has places for: had they taken one each, this would get 503.
+    // More than the table has places for: had they taken one each, this would get 503.
     admitted(&gateway, "a proved one", &by_reporting());
     let grown = gateway.resident_kib().saturating_sub(before);
     assert!(grown < 20 * 1024, "memory grew by {grown} KiB");
@@ -150,11 +154,11 @@ fn a06_a_consumer_beyond_its_share_is_refused_alone_and_no_live_nonce_goes() {
     let gateway = Gateway::builder()
         .upstream(&backend)
         .consumer(Consumer::new("greedy", &RSA_1024))
-        .consumer(Consumer::new("modest", &RSA_2048))
-        .setting("limits: { nonces: 100, nonces_per_consumer: 50% }")
+        .consumer(Consumer::new("modest", &RSA_1024_OTHER))
+        .setting("limits: { nonces: 1000, nonces_per_consumer: 50% }")
         .start();
     let mut client = gateway.client();
-    let sent: Vec<Signing> = (0..80).map(|_| signed("greedy", &RSA_1024)).collect();
+    let sent: Vec<Signing> = (0..530).map(|_| signed("greedy", &RSA_1024)).collect();
     let statuses: Vec<u16> = sent
         .iter()
         .map(|request| {
@@ -165,17 +169,17 @@ fn a06_a_consumer_beyond_its_share_is_refused_alone_and_no_live_nonce_goes() {
             response.status
         })
         .collect();
-    assert_eq!(statuses[..50], [200; 50], "its share");
-    assert_eq!(statuses[50..], [503; 30], "beyond its share");
-    assert_eq!(backend.requests().len(), 50);
-    for _ in 0..40 {
-        assert_eq!(client.ask(signed("modest", &RSA_2048).bytes()).status, 200);
+    assert_eq!(statuses[..500], [200; 500], "its share");
+    assert_eq!(statuses[500..], [503; 30], "beyond its share");
+    assert_eq!(backend.requests().len(), 500);
+    for _ in 0..400 {
+        assert_eq!(client.ask(signed("modest", &RSA_1024_OTHER).bytes()).status, 200);
     }
-    for replay in &sent[..50] {
+    for replay in &sent[..500] {
         let response = client.ask(replay.bytes());
         assert_eq!((response.status, response.problem().as_deref()), (401, Some("nonce_used")));
     }
-    assert_eq!(backend.requests().len(), 90);
+    assert_eq!(backend.requests().len(), 900);
 }
 
 #[test]

@@ -59,7 +59,8 @@ fn c23_numbers_out_of_range_are_no_signatures() {
 fn c23_the_padding_has_one_form() {
     let backend = Backend::start();
     let gateway = Gateway::in_front_of(&backend);
-    let block = |request: &Signing, info: &[u8], shape: fn(usize) -> Vec<u8>| {
+    type Shape = fn(usize) -> Vec<u8>;
+    let block = |request: &Signing, info: &[u8], shape: Shape| {
         let tail = [info, &Digest::Sha1.of(request.base_string().as_bytes())].concat();
         [&shape(256 - tail.len())[..], &tail].concat()
     };
@@ -68,7 +69,7 @@ fn c23_the_padding_has_one_form() {
     let long_form = [0x30, 0x81, 0x21, 0x30, 0x09, 0x06, 0x05, 0x2b, 0x0e, 0x03, 0x02, 0x1a, 0x05, 0x00, 0x04, 0x14];
     let sha1_with_rsa =
         [0x30, 0x25, 0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x05, 0x05, 0x00, 0x04, 0x14];
-    let shapes: [(&str, &[u8], fn(usize) -> Vec<u8>); 8] = [
+    let shapes: [(&str, &[u8], Shape); 8] = [
         ("no NULL", &without_null, proper),
         ("BER lengths", &long_form, proper),
         ("another algorithm", &sha1_with_rsa, proper),
@@ -105,8 +106,12 @@ fn c25_an_unknown_consumer_is_told_the_same_as_a_wrong_signature_where_configure
     let gateway = Gateway::builder().upstream(&backend).setting("refusals: { reveal_unknown_consumer: false }").start();
     let told = |request: &Signing| {
         let response = denied(&gateway, &backend, "either", request);
-        let fields: Vec<(String, String)> =
-            response.fields.iter().filter(|(name, _)| !["date", "x-request-id"].contains(&&*name.to_ascii_lowercase())).cloned().collect();
+        let fields: Vec<(String, String)> = response
+            .fields
+            .iter()
+            .filter(|(name, _)| !["date", "x-request-id"].contains(&&*name.to_ascii_lowercase()))
+            .cloned()
+            .collect();
         (response.status, fields, response.text())
     };
     let wrong = told(&by_reporting().signature(&STANDARD.encode([1; 256])));

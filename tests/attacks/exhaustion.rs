@@ -59,7 +59,11 @@ fn f38_a_body_that_stalls_is_given_up() {
     let gateway = Gateway::builder().upstream(&backend).setting(SHORT).start();
     let stalls = [
         by_reporting().post("/stream").line("Content-Type: text/plain").line("Content-Length: 1000"),
-        by_reporting().post("/held").in_place(Place::Query).line("Content-Type: application/x-www-form-urlencoded").line("Content-Length: 1000"),
+        by_reporting()
+            .post("/held")
+            .in_place(Place::Query)
+            .line("Content-Type: application/x-www-form-urlencoded")
+            .line("Content-Length: 1000"),
     ];
     for request in stalls {
         let mut client = gateway.client();

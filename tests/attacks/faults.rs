@@ -61,13 +61,18 @@ fn g44_a_backend_that_hangs_is_504() {
 
 #[test]
 fn g44_an_answer_cut_in_the_middle_never_looks_complete() {
-    let cuts: [(&str, fn(&mut Wire)); 4] = [
-        ("end at half the length", |wire| drop(wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"))),
+    type Cut = fn(&mut Wire);
+    let cuts: [(&str, Cut); 4] = [
+        ("end at half the length", |wire| {
+            wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
+        }),
         ("reset at half the length", |wire| {
             wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
             wire.reset();
         }),
-        ("end between two chunks", |wire| drop(wire.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"))),
+        ("end between two chunks", |wire| {
+            wire.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n");
+        }),
         ("hang in the middle", |wire| {
             wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
             wire.until_closed();
@@ -98,7 +103,9 @@ fn g44_no_post_is_delivered_twice() {
             match fault {
                 1 => return,
                 3 => return wire.reset(),
-                _ => drop(wire.send(&response(200, &[("Connection", "close")], request.target.as_bytes()))),
+                _ => {
+                    wire.send(&response(200, &[("Connection", "close")], request.target.as_bytes()));
+                }
             }
             if fault == 2 {
                 return;

@@ -1,8 +1,6 @@
 //! D. Headers.
 
-use crate::support::{
-    Backend, Consumer, Gateway, RSA_1024, RSA_1024_OTHER, RSA_2048, by_reporting, request, response, signed,
-};
+use crate::support::{Backend, Consumer, Gateway, RSA_1024, RSA_1024_OTHER, RSA_2048, by_reporting, request, response, signed};
 use crate::{admitted, denied};
 
 fn acting(backend: &Backend) -> Gateway {
@@ -39,11 +37,15 @@ fn d27_the_identity_header_in_any_spelling_is_ours_alone() {
             let anonymous = lines.iter().fold(request_to_open(), |request, line| request.line(line));
             admitted(&gateway, &format!("open {lines:?}"), &anonymous);
             let got = backend.last_request();
-            assert!(got.spellings_of("X-Forwarded-User").is_empty() && got.spellings_of("X-OAuth-Consumer").is_empty(), "{got:?}");
+            assert!(
+                got.spellings_of("X-Forwarded-User").is_empty() && got.spellings_of("X-OAuth-Consumer").is_empty(),
+                "{got:?}"
+            );
         }
         // Blanks around a name are refused: some servers take them off.
         for line in [format!("{header} : admin"), format!(" {header}: admin"), format!("{header}\t: admin")] {
-            let bytes = String::from_utf8(by_reporting().bytes()).unwrap().replacen("\r\n\r\n", &format!("\r\n{line}\r\n\r\n"), 1);
+            let bytes =
+                String::from_utf8(by_reporting().bytes()).unwrap().replacen("\r\n\r\n", &format!("\r\n{line}\r\n\r\n"), 1);
             let response = gateway.ask_raw(&bytes);
             let ours = || backend.last_request().spellings_of("X-Forwarded-User") == ["jdoe"];
             assert!((400..500).contains(&response.status) || ours(), "{line:?}: {}", response.status);
@@ -55,8 +57,19 @@ fn d27_the_identity_header_in_any_spelling_is_ours_alone() {
 fn d27_trailers_carry_no_identity() {
     let backend = Backend::start();
     let gateway = acting(&backend);
-    for trailer in ["X-Forwarded-User: admin", "x_forwarded_user: admin", "Authorization: Basic YTpi", "X-OAuth-Consumer: admin", "Host: evil"] {
-        let request = by_reporting().post("/x").body("text/plain", "hello").chunked(5).line("Trailer: X-Forwarded-User").line("TE: trailers");
+    for trailer in [
+        "X-Forwarded-User: admin",
+        "x_forwarded_user: admin",
+        "Authorization: Basic YTpi",
+        "X-OAuth-Consumer: admin",
+        "Host: evil",
+    ] {
+        let request = by_reporting()
+            .post("/x")
+            .body("text/plain", "hello")
+            .chunked(5)
+            .line("Trailer: X-Forwarded-User")
+            .line("TE: trailers");
         let text = String::from_utf8(request.bytes()).unwrap();
         let bytes = format!("{}0\r\n{trailer}\r\n\r\n", text.strip_suffix("0\r\n\r\n").unwrap());
         let response = gateway.ask_raw(bytes);
@@ -71,11 +84,26 @@ fn d27_trailers_carry_no_identity() {
 
 #[test]
 fn d28_connection_takes_nothing_away_that_it_must_not() {
-    let backend = Backend::answering(|_| response(200, &[("Set-Cookie", "a=1"), ("Connection", "Set-Cookie, X-Gone"), ("X-Gone", "1")], b"ok"));
+    let backend = Backend::answering(|_| {
+        response(200, &[("Set-Cookie", "a=1"), ("Connection", "Set-Cookie, X-Gone"), ("X-Gone", "1")], b"ok")
+    });
     let gateway = acting(&backend);
-    for named in ["X-Forwarded-User", "x-oauth-consumer", "Host", "HOST", "Authorization", "Content-Length", "Transfer-Encoding", "X-Request-Id", "Via"] {
-        for lines in [vec![format!("Connection: {named}")], vec!["Connection: keep-alive".into(), format!("Connection: close, {named}")]] {
-            let request = lines.iter().fold(by_reporting().post("/x").body("text/plain", "hello"), |request, line| request.line(line));
+    for named in [
+        "X-Forwarded-User",
+        "x-oauth-consumer",
+        "Host",
+        "HOST",
+        "Authorization",
+        "Content-Length",
+        "Transfer-Encoding",
+        "X-Request-Id",
+        "Via",
+    ] {
+        for lines in
+            [vec![format!("Connection: {named}")], vec!["Connection: keep-alive".into(), format!("Connection: close, {named}")]]
+        {
+            let request =
+                lines.iter().fold(by_reporting().post("/x").body("text/plain", "hello"), |request, line| request.line(line));
             admitted(&gateway, &format!("{lines:?}"), &request);
             let got = backend.last_request();
             assert_eq!(got.spellings_of("X-Forwarded-User"), ["jdoe"], "{lines:?}");
@@ -206,11 +234,13 @@ fn d32_among_many_threads_nobody_gets_anothers_identity() {
             scope.spawn(move || {
                 let mut client = gateway.client();
                 for number in 0..EACH {
-                    let (consumer, key) = if (number + thread) % 2 == 0 { ("left", &RSA_1024) } else { ("right", &RSA_1024_OTHER) };
+                    let (consumer, key) =
+                        if (number + thread) % 2 == 0 { ("left", &RSA_1024) } else { ("right", &RSA_1024_OTHER) };
                     // A third of them are the other's signature under this one's name.
                     let forged = number % 3 == 0;
                     let other = if consumer == "left" { &RSA_1024_OTHER } else { &RSA_1024 };
-                    let request = signed(consumer, if forged { other } else { key }).get(&format!("/{consumer}/{thread}/{number}"));
+                    let request =
+                        signed(consumer, if forged { other } else { key }).get(&format!("/{consumer}/{thread}/{number}"));
                     let status = client.ask(request.bytes()).status;
                     assert_eq!(status, if forged { 401 } else { 200 }, "{consumer} {number}");
                 }

@@ -9,7 +9,8 @@ use crate::{admitted, denied_as};
 fn i1_what_is_verified_is_what_is_forwarded() {
     let backend = Backend::start();
     let gateway = Gateway::in_front_of(&backend);
-    let queries = ["", "?", "?a=1", "?a=b%2Fc&a=&a&=x&+=+", "?q=%e4%bd%A0&z=%00&y=a;b", "?a=%20+%2B", "?b=2&a=1&", "?&&x", "?a==&b=%3D%26"];
+    let queries =
+        ["", "?", "?a=1", "?a=b%2Fc&a=&a&=x&+=+", "?q=%e4%bd%A0&z=%00&y=a;b", "?a=%20+%2B", "?b=2&a=1&", "?&&x", "?a==&b=%3D%26"];
     let paths = ["/", "/a/b", "/a%20b/c", "/%7Euser", "/~user", "/a+b", "/a:b@c", "/%C3%A9", "/(x)!*'"];
     let forms = ["", "a=1", "a=%e4+%20&b", "&&", "x=%2B%2f&x="];
     let mut sent = 0;
@@ -35,7 +36,9 @@ fn i1_a_body_that_is_no_form_arrives_byte_for_byte() {
     let backend = Backend::start();
     let gateway = Gateway::in_front_of(&backend);
     let body: Vec<u8> = (0..=255).cycle().take(100_000).collect();
-    for request in [by_reporting().body("application/octet-stream", body.clone()), by_reporting().body("a/b", body.clone()).chunked(777)] {
+    for request in
+        [by_reporting().body("application/octet-stream", body.clone()), by_reporting().body("a/b", body.clone()).chunked(777)]
+    {
         admitted(&gateway, "100 kB", &request.post("/upload"));
         assert_eq!(backend.last_request().body, body);
     }

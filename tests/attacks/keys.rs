@@ -28,7 +28,7 @@ fn c24_a_key_that_is_none_is_refused_with_its_line() {
         ("e = 2", spki(&odd(2048), &[2])),
         ("e even", spki(&odd(2048), &[1, 0, 0])),
         ("e huge", spki(&odd(2048), &odd(2048))),
-        ("e of 40 bits", spki(&odd(2048), &[1, 0, 0, 0, 1])),
+        ("e of 34 bits", spki(&odd(2048), &[2, 0, 0, 0, 1])),
         ("n even", spki(&even, &[1, 0, 1])),
         ("private key", RSA_2048.private.to_pkcs8_pem(LineEnding::LF).unwrap().to_string()),
         ("old private key", RSA_2048.private.to_pkcs1_pem(LineEnding::LF).unwrap().to_string()),
@@ -74,7 +74,7 @@ fn c24_one_key_under_two_consumers_is_a_warning() {
         .consumer(Consumer::new("second-of-two", &RSA_2048))
         .start();
     let line = gateway.wait_for_line("second-of-two");
-    assert!(line.contains("first-of-two") && line.contains("WARN"), "{line}");
+    assert!(line.contains("consumers.yaml:2") && line.contains("WARN"), "{line}");
 }
 
 /// A `SubjectPublicKeyInfo` around any two numbers, as PEM.

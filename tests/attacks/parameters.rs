@@ -5,7 +5,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
 use sha1::Digest as _;
 
 use crate::support::{
-    Backend, Consumer, Digest, Gateway, Place, RSA_2048, Signing, by_reporting, now, request, signed,
+    Backend, Consumer, Digest, Gateway, Place, RSA_2048, RSA_2048_OTHER, Signing, by_reporting, now, request, signed,
 };
 use crate::{admitted, denied, denied_as, denied_bytes};
 
@@ -51,11 +51,22 @@ fn b11_different_parameters_in_different_places_pass() {
 #[test]
 fn b11_two_authorization_headers_are_refused() {
     let backend = Backend::start();
-    let gateway = Gateway::builder().upstream(&backend).route("{ path: /open, access: open }").start();
-    for second in ["Authorization: Bearer abc", "authorization: Basic YTpi", "AUTHORIZATION: OAuth oauth_token=\"x\"", "Authorization: "] {
-        for path in ["/signed", "/open"] {
+    let gateway = Gateway::builder()
+        .upstream(&backend)
+        .route("{ path: /open, access: open }")
+        .route("{ path: /optional, access: optional }")
+        .start();
+    for second in
+        ["Authorization: Bearer abc", "authorization: Basic YTpi", "AUTHORIZATION: OAuth oauth_token=\"x\"", "Authorization: "]
+    {
+        for path in ["/signed", "/optional"] {
             let response = denied(&gateway, &backend, second, &by_reporting().get(path).line(second));
             assert_eq!(response.status, 400, "{second} on {path}");
+        }
+        // Where nothing is verified nothing is decided by them; an OAuth one stays here all the same.
+        if gateway.ask(&by_reporting().get("/open").line(second)).status == 200 {
+            let got = backend.last_request();
+            assert!(!got.values("Authorization").iter().any(|value| value.starts_with("OAuth")), "{second}: {got:?}");
         }
     }
     let twice = by_reporting();
@@ -70,14 +81,15 @@ fn b12_a_public_key_is_no_shared_secret() {
     let pem = &RSA_2048.public_pem;
     let der = RSA_2048.public_der();
     let bodies: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
-    let secrets = [pem.clone().into_bytes(), pem.trim_end().into(), der.clone(), bodies.into(), STANDARD.encode(&der).into(), Vec::new()];
+    let secrets =
+        [pem.clone().into_bytes(), pem.trim_end().into(), der.clone(), bodies.into(), STANDARD.encode(&der).into(), Vec::new()];
     for secret in secrets {
         for keyed in [secret.clone(), [crate::support::percent::encode(&secret).as_bytes(), b"&"].concat()] {
             let request = by_reporting().set("oauth_signature_method", "HMAC-SHA1");
             let mac = STANDARD.encode(hmac_sha1(&keyed, request.base_string().as_bytes()));
             let problem = (400, "signature_method_rejected");
             let response = denied_as(&gateway, &backend, problem, "HMAC-SHA1", &request.signature(&mac));
-            assert_eq!(response.pair("oauth_acceptable_signature_methods").as_deref(), Some("RSA-SHA1"));
+            assert!(response.pair("oauth_acceptable_signature_methods").is_some_and(|methods| methods.contains("RSA-SHA1")));
         }
         let plain = by_reporting().set("oauth_signature_method", "PLAINTEXT").signature(&String::from_utf8_lossy(&secret));
         assert_eq!(denied(&gateway, &backend, "PLAINTEXT", &plain).status, 400);
@@ -92,7 +104,9 @@ fn b12_the_method_is_the_consumers_property() {
         .consumer(Consumer::new("old", &RSA_2048))
         .consumer(Consumer::new("new", &RSA_2048).with("signature_methods: [RSA-SHA256, RSA-SHA512]"))
         .start();
-    for name in ["rsa-sha1", "RSA-SHA1 ", " RSA-SHA1", "RSA-SHA1\0", "RSA-SHA384", "none", "NONE", "HMAC-SHA256", "RSA-SHA1,RSA-SHA256"] {
+    for name in
+        ["rsa-sha1", "RSA-SHA1 ", " RSA-SHA1", "RSA-SHA1\0", "RSA-SHA384", "none", "NONE", "HMAC-SHA256", "RSA-SHA1,RSA-SHA256"]
+    {
         let request = signed("old", &RSA_2048).set("oauth_signature_method", name);
         denied_as(&gateway, &backend, (400, "signature_method_rejected"), name, &request);
     }
@@ -124,7 +138,8 @@ fn b13_only_the_headers_realm_is_left_out() {
         denied_as(&gateway, &backend, (401, "signature_invalid"), added, &in_query);
         let in_body = String::from_utf8(by_reporting().post("/x").form("a=123456789&b=1").bytes()).unwrap();
         let padded = format!("a=1{added}");
-        let changed = in_body.replace("a=123456789&b=1", &format!("{padded}{}", "0".repeat("a=123456789&b=1".len() - padded.len())));
+        let changed =
+            in_body.replace("a=123456789&b=1", &format!("{padded}{}", "0".repeat("a=123456789&b=1".len() - padded.len())));
         assert_eq!(denied_bytes(&gateway, &backend, added, changed.as_bytes()).status, 401);
         // Signed, it is a parameter like any other.
         admitted(&gateway, added, &by_reporting().get(&target));
@@ -138,7 +153,12 @@ fn b14_a_form_is_what_its_type_says() {
     let no_form = "text/plain; x=application/x-www-form-urlencoded";
     admitted(&gateway, no_form, &by_reporting().post("/x").body(no_form, "a=1&oauth_nonce=2"));
     assert_eq!(backend.last_request().text(), "a=1&oauth_nonce=2");
-    for no_form in ["application/x-www-form-urlencoded-not", "application/x-www-form-urlencodedx", "application/json", "multipart/form-data; boundary=x"] {
+    for no_form in [
+        "application/x-www-form-urlencoded-not",
+        "application/x-www-form-urlencodedx",
+        "application/json",
+        "multipart/form-data; boundary=x",
+    ] {
         admitted(&gateway, no_form, &by_reporting().post("/x").body(no_form, "a=1"));
     }
     let forms = [
@@ -195,8 +215,24 @@ fn b15_hard_characters_have_one_reading_or_are_refused() {
     let backend = Backend::start();
     let gateway = Gateway::in_front_of(&backend);
     let agreed = [
-        "/x?a=%C3%28", "/x?a=%FF%FE", "/x?a=%00", "/x?a+b=c+d", "/x?a;b=c;d", "/x?=1", "/x?=", "/x?a", "/x?a=", "/x?a&a=", "/x?&",
-        "/x?a=%2526", "/x?a=1=2", "/x?%61=b", "/x?a=[]{}|^`", "/x?a='()*!", "/x?a=%E2%80%AE", "/x?a=/?:@",
+        "/x?a=%C3%28",
+        "/x?a=%FF%FE",
+        "/x?a=%00",
+        "/x?a+b=c+d",
+        "/x?a;b=c;d",
+        "/x?=1",
+        "/x?=",
+        "/x?a",
+        "/x?a=",
+        "/x?a&a=",
+        "/x?&",
+        "/x?a=%2526",
+        "/x?a=1=2",
+        "/x?%61=b",
+        "/x?a=[]{}|^`",
+        "/x?a='()*!",
+        "/x?a=%E2%80%AE",
+        "/x?a=/?:@",
     ];
     for target in agreed {
         admitted(&gateway, target, &by_reporting().get(target));
@@ -228,8 +264,20 @@ fn b16_timestamps_nonces_and_versions_have_one_form() {
     let now = now().to_string();
     let arabic: String = now.chars().map(|digit| char::from_u32(0x660 + digit.to_digit(10).unwrap()).unwrap()).collect();
     let stamps = [
-        format!("+{now}"), format!("{now}.0"), format!(" {now}"), format!("{now} "), format!("0x{:x}", 1_700_000_000), arabic, String::new(),
-        format!("{now}0000000000"), format!("-{now}"), "1e9".into(), "abc".into(), "0".into(), "99999999999999999999".into(), format!("{now}\n"),
+        format!("+{now}"),
+        format!("{now}.0"),
+        format!(" {now}"),
+        format!("{now} "),
+        format!("0x{:x}", 1_700_000_000),
+        arabic,
+        String::new(),
+        format!("{now}0000000000"),
+        format!("-{now}"),
+        "1e9".into(),
+        "abc".into(),
+        "0".into(),
+        "99999999999999999999".into(),
+        format!("{now}\n"),
     ];
     for stamp in stamps {
         denied_as(&gateway, &backend, (400, "parameter_rejected"), &stamp, &by_reporting().timestamp(&stamp));
@@ -241,7 +289,8 @@ fn b16_timestamps_nonces_and_versions_have_one_form() {
     admitted(&gateway, "one character", &by_reporting().nonce("n"));
     admitted(&gateway, "255 characters", &by_reporting().nonce(&"n".repeat(255)));
     for version in ["1.0a", "2.0", "1", "1.00", " 1.0", "1.0 "] {
-        let response = denied_as(&gateway, &backend, (400, "version_rejected"), version, &by_reporting().set("oauth_version", version));
+        let response =
+            denied_as(&gateway, &backend, (400, "version_rejected"), version, &by_reporting().set("oauth_version", version));
         assert_eq!(response.pair("oauth_acceptable_versions").as_deref(), Some("1.0-1.0"));
     }
     assert_eq!(denied(&gateway, &backend, "empty", &by_reporting().set("oauth_version", "")).status, 400);
@@ -260,7 +309,10 @@ fn b17_a_signature_has_one_spelling() {
     };
     let encode = |bytes: Vec<u8>| STANDARD.encode(bytes);
     let changed = [
-        ("line breaks", of(&|bytes| encode(bytes).as_bytes().chunks(76).map(|line| String::from_utf8_lossy(line) + "\r\n").collect())),
+        (
+            "line breaks",
+            of(&|bytes| encode(bytes).as_bytes().chunks(76).map(|line| String::from_utf8_lossy(line) + "\r\n").collect()),
+        ),
         ("no padding", of(&|bytes| STANDARD_NO_PAD.encode(bytes))),
         ("junk at the end", of(&|bytes| encode(bytes) + "x")),
         ("a blank at the end", of(&|bytes| encode(bytes) + " ")),
@@ -288,8 +340,16 @@ fn b17_a_signature_has_one_spelling() {
 #[test]
 fn b18_consumer_keys_are_compared_byte_for_byte() {
     let backend = Backend::start();
-    let keys = ["Wiki", "wiki", "wiki%20", "wiki "];
-    let builder = keys.iter().fold(Gateway::builder().upstream(&backend), |builder, key| builder.consumer(Consumer::new(key, &RSA_2048)));
+    // A fourth, "wiki ", would look like the third to the backend.
+    let (status, said) = Gateway::builder()
+        .upstream(&backend)
+        .consumer(Consumer::new("wiki%20", &RSA_2048))
+        .consumer(Consumer::new("wiki ", &RSA_2048_OTHER))
+        .start_in_vain();
+    assert!(status.code() == Some(1) && said.contains("consumers.yaml:5"), "{said}");
+    let keys = ["Wiki", "wiki", "wiki%20"];
+    let builder =
+        keys.iter().fold(Gateway::builder().upstream(&backend), |builder, key| builder.consumer(Consumer::new(key, &RSA_2048)));
     let gateway = builder.start();
     let mut identities: Vec<String> = Vec::new();
     for key in keys {
@@ -299,7 +359,7 @@ fn b18_consumer_keys_are_compared_byte_for_byte() {
     assert_eq!(identities[..2], ["Wiki", "wiki"]);
     let distinct: std::collections::BTreeSet<&String> = identities.iter().collect();
     assert_eq!(distinct.len(), keys.len(), "two consumers look the same to the backend: {identities:?}");
-    for unknown in ["WIKI", "wiki%2520", "wiki\t", "wiki\0", "wik", "wikii", "wіki", " wiki"] {
+    for unknown in ["WIKI", "wiki ", "wiki%2520", "wiki\t", "wiki\0", "wik", "wikii", "wіki", " wiki"] {
         let response = denied(&gateway, &backend, unknown, &signed(unknown, &RSA_2048));
         assert!(matches!(response.status, 400 | 401), "{unknown:?}: {}", response.status);
     }

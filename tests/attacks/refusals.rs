@@ -3,7 +3,9 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::support::{Backend, Consumer, Digest, Gateway, RSA_2048, RSA_2048_OTHER, Response, Signing, by_reporting, now, request, signed};
+use crate::support::{
+    Backend, Consumer, Digest, Gateway, RSA_2048, RSA_2048_OTHER, Response, Signing, by_reporting, now, request, signed,
+};
 use crate::{denied, denied_as};
 
 fn gateway(backend: &Backend) -> Gateway {
@@ -37,7 +39,12 @@ fn each_problem_has_its_status_its_code_and_its_pairs() {
     let gateway = gateway(&backend);
     let other = |key: &str| signed(key, &RSA_2048_OTHER);
     let rows: Vec<(u16, &str, Option<&str>, Signing)> = vec![
-        (400, "parameter_absent", Some("oauth_parameters_absent"), by_reporting().without("oauth_nonce").without("oauth_timestamp")),
+        (
+            400,
+            "parameter_absent",
+            Some("oauth_parameters_absent"),
+            by_reporting().without("oauth_nonce").without("oauth_timestamp"),
+        ),
         (400, "parameter_absent", Some("oauth_parameters_absent"), by_reporting().without("oauth_consumer_key")),
         (400, "parameter_absent", Some("oauth_parameters_absent"), by_reporting().without("oauth_signature_method")),
         (400, "parameter_absent", Some("oauth_parameters_absent"), request().set("oauth_consumer_key", "reporting")),
@@ -46,7 +53,12 @@ fn each_problem_has_its_status_its_code_and_its_pairs() {
         (400, "parameter_rejected", Some("oauth_parameters_rejected"), by_reporting().nonce("")),
         (400, "parameter_rejected", None, by_reporting().get("/x?a=%zz")),
         (400, "version_rejected", Some("oauth_acceptable_versions"), by_reporting().set("oauth_version", "2.0")),
-        (400, "signature_method_rejected", Some("oauth_acceptable_signature_methods"), by_reporting().set("oauth_signature_method", "HMAC-SHA1")),
+        (
+            400,
+            "signature_method_rejected",
+            Some("oauth_acceptable_signature_methods"),
+            by_reporting().set("oauth_signature_method", "HMAC-SHA1"),
+        ),
         (400, "signature_method_rejected", Some("oauth_acceptable_signature_methods"), by_reporting().digest(Digest::Sha256)),
         (401, "consumer_key_unknown", None, other("nobody")),
         (401, "consumer_key_rejected", None, other("disabled")),
@@ -56,7 +68,12 @@ fn each_problem_has_its_status_its_code_and_its_pairs() {
         (401, "signature_invalid", None, by_reporting().signature("!!!")),
         (401, "signature_invalid", None, by_reporting().signature("AAAA")),
         (401, "signature_invalid", None, by_reporting().signed_target("/other")),
-        (401, "signature_invalid", None, by_reporting().post("/x").body("text/plain", "abc").set("oauth_body_hash", &STANDARD.encode([0; 20]))),
+        (
+            401,
+            "signature_invalid",
+            None,
+            by_reporting().post("/x").body("text/plain", "abc").set("oauth_body_hash", &STANDARD.encode([0; 20])),
+        ),
         (401, "token_rejected", None, by_reporting().set("oauth_token", "nobodys")),
     ];
     for (status, problem, extra, request) in rows {
@@ -75,7 +92,10 @@ fn each_problem_has_its_status_its_code_and_its_pairs() {
             assert!(response.pair(extra).is_some_and(|value| !value.is_empty()), "{problem}: {body:?}");
         }
         // Code alone: no advice, no base string, nothing of what was sent.
-        assert!(response.pair("oauth_problem_advice").is_none() && response.pair("oauth_signature_base_string").is_none(), "{body:?}");
+        assert!(
+            response.pair("oauth_problem_advice").is_none() && response.pair("oauth_signature_base_string").is_none(),
+            "{body:?}"
+        );
     }
     let absent = gateway.ask(&by_reporting().without("oauth_nonce").without("oauth_timestamp"));
     let mut names: Vec<String> = absent.pair("oauth_parameters_absent").unwrap().split('&').map(str::to_owned).collect();
@@ -89,7 +109,9 @@ fn without_credentials_there_is_a_bare_challenge() {
     let backend = Backend::start();
     let gateway = gateway(&backend);
     let callback = request().get("/callback?oauth_token=a&oauth_verifier=b");
-    for request in [request().get("/x"), request().post("/x").body("text/plain", "abc"), callback, request().get("/x?oauth_nonce=1")] {
+    for request in
+        [request().get("/x"), request().post("/x").body("text/plain", "abc"), callback, request().get("/x?oauth_nonce=1")]
+    {
         let response = denied(&gateway, &backend, "no credentials", &request);
         assert_eq!(response.status, 401);
         let pairs = challenge(&response);
@@ -132,7 +154,16 @@ fn sizes_and_codings_have_http_statuses_and_no_challenge() {
     let form = || by_reporting().post("/x").line("Content-Type: application/x-www-form-urlencoded");
     let rows: Vec<(u16, &str, Vec<u8>)> = vec![
         (413, "form", form().line("Content-Length: 1048577").bytes()),
-        (413, "hashed body", by_reporting().set("oauth_body_hash", &STANDARD.encode([0; 20])).post("/x").line("Content-Type: a/b").line("Content-Length: 1048577").bytes()),
+        (
+            413,
+            "hashed body",
+            by_reporting()
+                .set("oauth_body_hash", &STANDARD.encode([0; 20]))
+                .post("/x")
+                .line("Content-Type: a/b")
+                .line("Content-Length: 1048577")
+                .bytes(),
+        ),
         (414, "target", by_reporting().get(&format!("/{}", "x".repeat(8 * 1024))).bytes()),
         (431, "header", by_reporting().line(&format!("X-A: {}", "x".repeat(32 * 1024))).bytes()),
         (415, "coding", form().line("Content-Encoding: gzip").line("Content-Length: 3").bytes()),

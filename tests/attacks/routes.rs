@@ -73,8 +73,16 @@ fn d31_a_consumers_allow_list_covers_only_what_it_says() {
         admitted(&gateway, path, &by_reporting().method(method).target(path));
     }
     let outside = [
-        ("PUT", "/rest/api"), ("GET", "/restricted"), ("GET", "/Rest/x"), ("GET", "/rest/../admin"), ("GET", "/rest/%2e%2e/admin"),
-        ("GET", "/rest;/../admin"), ("GET", "/admin?/rest/"), ("GET", "/status/"), ("GET", "//rest/x"), ("GET", "/rest%2fx"),
+        ("PUT", "/rest/api"),
+        ("GET", "/restricted"),
+        ("GET", "/Rest/x"),
+        ("GET", "/rest/../admin"),
+        ("GET", "/rest/%2e%2e/admin"),
+        ("GET", "/rest;/../admin"),
+        ("GET", "/admin?/rest/"),
+        ("GET", "/status/"),
+        ("GET", "//rest/x"),
+        ("GET", "/rest%2fx"),
     ];
     for (method, path) in outside {
         let request = by_reporting().method(method).target(path);

@@ -89,7 +89,10 @@ fn e35_what_follows_a_refused_body_is_never_a_request() {
         client.until_closed();
         backend.assert_untouched();
     }
-    assert_eq!(denied(&gateway, &backend, "the refusal itself", &by_reporting().signature("AAAA").post("/x").body("a/b", "abc")).status, 401);
+    assert_eq!(
+        denied(&gateway, &backend, "the refusal itself", &by_reporting().signature("AAAA").post("/x").body("a/b", "abc")).status,
+        401
+    );
 }
 
 fn head(signing: Signing, framing: &str) -> Vec<u8> {

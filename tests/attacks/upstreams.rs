@@ -45,7 +45,8 @@ impl Server {
         let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let log = folder.path().join("requests");
         std::fs::write(&log, "").unwrap();
-        let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|kind| format!("{kind}_temp_path {kind};")).concat();
+        let temporary: String =
+            ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|kind| format!("{kind}_temp_path {kind};")).concat();
         let configuration = format!(
             "daemon off; master_process off; pid nginx.pid; error_log /dev/null; events {{ }}
              http {{ {temporary} log_format line '$request_method $request_uri'; access_log requests line;

@@ -64,7 +64,10 @@ fn framing_stays_what_it_was() {
     let chunked = admitted(&gateway, "chunked", &by_reporting().post("/chunked").body("a/b", "hello").chunked(2));
     assert_eq!((chunked.text().as_str(), chunked.field("Transfer-Encoding")), ("abcde", Some("chunked")));
     let got = backend.last_request();
-    assert_eq!((got.text().as_str(), got.field("Transfer-Encoding"), got.field("Content-Length")), ("hello", Some("chunked"), None));
+    assert_eq!(
+        (got.text().as_str(), got.field("Transfer-Encoding"), got.field("Content-Length")),
+        ("hello", Some("chunked"), None)
+    );
     let length = admitted(&gateway, "length", &by_reporting().post("/length").body("a/b", "hello"));
     assert_eq!((length.text().as_str(), length.field("Content-Length")), ("abcde", Some("5")));
     let got = backend.last_request();
@@ -106,7 +109,7 @@ fn an_early_answer_to_a_long_upload_reaches_the_client() {
 fn the_protocol_parameters_are_cut_out_of_query_and_form_and_nothing_else_is_touched() {
     let backend = Backend::start();
     let gateway = Gateway::in_front_of(&backend);
-    let targets = ["/x", "/x?a=%7e+b", "/x?&&a=1&", "/x?b=2&a=1&b=%32", "/x?=&a", "/x?a=oauth_&xoauth_requestor_id=me"];
+    let targets = ["/x", "/x?a=%7e+b", "/x?&&a=1&", "/x?b=2&a=1&b=%32", "/x?=&a", "/x?a=oauth_&xoauth_other=me"];
     for target in targets {
         admitted(&gateway, target, &by_reporting().get(target).in_place(Place::Query));
         // The signer puts its parameters behind what there is.

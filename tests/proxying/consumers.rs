@@ -127,7 +127,12 @@ fn impersonation_is_for_those_who_may() {
     admitted(&gateway, "nobody", &signed("may", &RSA_2048));
     assert_eq!(user().as_deref(), Some("service"));
     let hits = backend.requests().len();
-    refused(&gateway, (401, "permission_denied"), "may not", &signed("may-not", &RSA_2048_OTHER).get("/x?xoauth_requestor_id=anna"));
+    refused(
+        &gateway,
+        (401, "permission_denied"),
+        "may not",
+        &signed("may-not", &RSA_2048_OTHER).get("/x?xoauth_requestor_id=anna"),
+    );
     let unsigned = signed("may", &RSA_2048).get("/x?xoauth_requestor_id=anna").signed_target("/x");
     refused(&gateway, (401, "signature_invalid"), "unsigned", &unsigned);
     let status = gateway.ask(&signed("may", &RSA_2048).get("/x?xoauth_requestor_id=anna&xoauth_requestor_id=root")).status;
@@ -168,8 +173,8 @@ fn keys_are_read_as_people_paste_them() {
         builder.consumer(Consumer::with_key_text(&format!("c{number}"), text))
     });
     let gateway = builder.start();
-    for number in 0..forms.len() {
-        admitted(&gateway, &forms[number], &signed(&format!("c{number}"), &RSA_2048));
+    for (number, form) in forms.iter().enumerate() {
+        admitted(&gateway, form, &signed(&format!("c{number}"), &RSA_2048));
     }
 }
 

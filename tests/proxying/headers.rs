@@ -35,7 +35,11 @@ fn repeated_headers_keep_their_order() {
 #[test]
 fn hop_by_hop_headers_stop_here() {
     let backend = Backend::answering(|_| {
-        response(200, &[("Keep-Alive", "timeout=5"), ("Connection", "X-Hop"), ("X-Hop", "1"), ("Proxy-Authenticate", "Basic")], b"ok")
+        response(
+            200,
+            &[("Keep-Alive", "timeout=5"), ("Connection", "X-Hop"), ("X-Hop", "1"), ("Proxy-Authenticate", "Basic")],
+            b"ok",
+        )
     });
     let gateway = Gateway::in_front_of(&backend);
     let sent = by_reporting()

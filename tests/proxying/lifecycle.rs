@@ -61,10 +61,8 @@ fn two_gateways_do_not_share_a_state_directory() {
     let backend = Backend::start();
     let first = Gateway::in_front_of(&backend);
     let state = first.folder().join("state");
-    let (status, said) = Gateway::builder()
-        .upstream(&backend)
-        .setting(&format!("state_directory: {}", state.display()))
-        .start_in_vain();
+    let (status, said) =
+        Gateway::builder().upstream(&backend).setting(&format!("state_directory: {}", state.display())).start_in_vain();
     assert_eq!(status.code(), Some(1), "{said}");
     assert!(said.contains(&state.display().to_string()), "{said}");
     assert_eq!(first.ask(&by_reporting()).status, 200, "the first one goes on");
@@ -83,9 +81,17 @@ fn access_log_lines_have_their_keys_and_no_secret() {
     assert_eq!(gateway.client_from("127.0.9.9").ask(good.bytes()).status, 200);
     let forged = by_reporting().get("/forged").nonce("nonce-of-the-forged-one").signed_target("/other");
     assert_eq!(gateway.ask(&forged).status, 401);
-    assert_eq!(gateway.ask(&request().get("/open").line("Authorization: Basic c2VjcmV0").line("Cookie: JSESSIONID=cookie-secret")).status, 200);
-    assert_eq!(gateway.ask(&signed("nobody\r\n{\"verdict\":\"forged\"}\u{1b}[31m\u{2028}", &RSA_2048).get("/line")).status / 100, 4);
-    assert_eq!(gateway.ask(&request().get("/rest/%0d%0a").line("User-Agent: a\u{1b}[31m")).status, 401);
+    assert_eq!(
+        gateway
+            .ask(&request().get("/open").line("Authorization: Basic c2VjcmV0").line("Cookie: JSESSIONID=cookie-secret"))
+            .status,
+        200
+    );
+    assert_eq!(
+        gateway.ask(&signed("nobody\r\n{\"verdict\":\"forged\"}\u{1b}[31m\u{2028}", &RSA_2048).get("/line")).status / 100,
+        4
+    );
+    assert_eq!(gateway.ask(&request().get("/rest/%0d%0a").line("User-Agent: a\u{2028}[31m")).status, 401);
 
     let line = gateway.wait_for_access("the good one", |line| line["path"] == "/rest");
     let keys: BTreeSet<&str> = line.as_object().unwrap().keys().map(String::as_str).collect();
@@ -116,7 +122,9 @@ fn access_log_lines_have_their_keys_and_no_secret() {
         use base64::Engine;
         base64::engine::general_purpose::STANDARD.encode(bytes)
     });
-    for secret in signatures.iter().map(String::as_str).chain(["query-secret", "cookie-secret", "c2VjcmV0", "oauth_signature=\\\""]) {
+    for secret in
+        signatures.iter().map(String::as_str).chain(["query-secret", "cookie-secret", "c2VjcmV0", "oauth_signature=\\\""])
+    {
         let start = &secret[..secret.len().min(40)];
         assert!(!all.contains(start), "{start} is in the log");
         assert!(!all.contains(&crate::support::percent::encode(start)) || !start.contains(['+', '/']), "{start} is in the log");

@@ -66,7 +66,10 @@ fn a_trusted_proxy_says_what_the_client_saw() {
         refused(&gateway, WRONG, &format!("{lines:?}"), &request);
     }
     let mut trusted = gateway.client_from("127.0.8.1");
-    let told = public().line("X-Forwarded-Proto: https").line("X-Forwarded-Host: public.example.com").line("X-Request-Id: from-the-proxy-1");
+    let told = public()
+        .line("X-Forwarded-Proto: https")
+        .line("X-Forwarded-Host: public.example.com")
+        .line("X-Request-Id: from-the-proxy-1");
     assert_eq!(trusted.ask(told.clone().line("X-Forwarded-For: 192.0.2.1, 10.1.2.3, 10.9.0.1").bytes()).status, 200);
     let got = backend.last_request();
     let addresses: Vec<&str> = got.field("X-Forwarded-For").unwrap().split(", ").collect();
@@ -86,13 +89,59 @@ fn a_trusted_proxy_says_what_the_client_saw() {
 }
 
 #[test]
-fn a_trusted_proxy_that_contradicts_itself_is_not_guessed_at() {
+fn what_a_client_put_before_the_proxys_own_words_does_not_count() {
+    let backend = Backend::start();
+    let gateway = Gateway::builder()
+        .upstream(&backend)
+        .consumer(Consumer::new("reporting", &RSA_2048))
+        .consumer(Consumer::new("beside-the-proxy", &RSA_2048).with("allow_from: [127.0.8.0/24]"))
+        .setting("trusted_proxies: [127.0.8.0/24]")
+        .start();
+    let ask = |request: crate::support::Signing| gateway.client_from("127.0.8.1").ask(request.bytes()).status;
+    // The proxy adds at the end, in the same line or in one of its own.
+    for lines in [
+        vec!["X-Forwarded-Host: evil.example, public.example"],
+        vec!["X-Forwarded-Host: evil.example", "X-Forwarded-Host: public.example"],
+    ] {
+        let from = |root: &str| lines.iter().fold(by_reporting().signed_for(root), |request, line| request.line(line));
+        assert_eq!(ask(from("http://public.example")), 200, "{lines:?}");
+        assert_eq!(ask(from("http://evil.example")), 401, "{lines:?}");
+    }
+    // Whatever the client wrote, its address is the one that the proxy added, never the proxy's own.
+    let mut believed = Vec::new();
+    for chain in [
+        "192.0.2.1",
+        "127.0.8.7, 192.0.2.1",
+        "unknown, 192.0.2.1",
+        "\u{e9}, 192.0.2.1",
+        "\u{e9},192.0.2.1",
+        "\", 192.0.2.1",
+        ", 192.0.2.1",
+        "_x, 192.0.2.1",
+    ] {
+        let request = signed("beside-the-proxy", &RSA_2048).line(&format!("X-Forwarded-For: {chain}"));
+        if !matches!(ask(request), 400 | 403) {
+            believed.push(format!("X-Forwarded-For: {chain}"));
+        }
+        let forwarded = format!("Forwarded: for={}", chain.replace(',', ",for=").replace(' ', ""));
+        if !matches!(ask(signed("beside-the-proxy", &RSA_2048).line(&forwarded)), 400 | 403) {
+            believed.push(forwarded);
+        }
+    }
+    assert!(believed.is_empty(), "taken for the proxy itself: {believed:#?}");
+    assert_eq!(ask(signed("beside-the-proxy", &RSA_2048)), 200, "the proxy itself may");
+}
+
+#[test]
+fn a_trusted_proxy_that_says_nonsense_is_not_guessed_at() {
     let backend = Backend::start();
     let gateway = Gateway::builder().upstream(&backend).setting("trusted_proxies: [127.0.8.0/24]").start();
     let contradictions = [
-        vec!["X-Forwarded-Host: a.example", "X-Forwarded-Host: b.example"],
         vec!["X-Forwarded-Proto: gopher"],
         vec!["X-Forwarded-Host: a.example/b@c"],
+        vec!["X-Forwarded-Port: 99999"],
+        vec!["X-Forwarded-Prefix: jira"],
+        vec!["Forwarded: host=\"a b\""],
         vec!["X-Forwarded-Host: a.example", "Forwarded: host=b.example"],
     ];
     for lines in contradictions {
@@ -111,5 +160,10 @@ fn a_prefix_that_an_outer_proxy_stripped_is_part_of_what_was_signed() {
     let answer = gateway.client_from("127.0.8.1").ask(request.bytes());
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(backend.last_request().target, "/rest?a=1");
-    refused(&gateway, WRONG, "from a stranger", &by_reporting().get("/rest").signed_target("/jira/rest").line("X-Forwarded-Prefix: /jira"));
+    refused(
+        &gateway,
+        WRONG,
+        "from a stranger",
+        &by_reporting().get("/rest").signed_target("/jira/rest").line("X-Forwarded-Prefix: /jira"),
+    );
 }

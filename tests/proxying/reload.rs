@@ -14,7 +14,9 @@ fn a_consumer_added_or_removed_is_live_within_a_second() {
     assert_eq!(status(), 401);
     let mut slowest = Duration::ZERO;
     for _ in 0..3 {
-        for (consumers, expected) in [(vec![constant.clone(), Consumer::new("new", &RSA_2048)], 200), (vec![constant.clone()], 401)] {
+        for (consumers, expected) in
+            [(vec![constant.clone(), Consumer::new("new", &RSA_2048)], 200), (vec![constant.clone()], 401)]
+        {
             gateway.write_consumers(&Consumer::file(&consumers));
             let start = Instant::now();
             eventually("the change is live", || (status() == expected).then_some(()));
@@ -31,8 +33,18 @@ fn a_broken_consumers_file_keeps_the_old_consumers() {
     let gateway = Gateway::builder().upstream(&backend).consumer(Consumer::new("old", &RSA_2048)).start();
     let twice = Consumer::file(&[Consumer::new("old", &RSA_2048), Consumer::new("old", &RSA_2048_OTHER)]);
     let broken = [
-        "", "consumers:\n", "consumers: null\n", "nothing: []\n", "[", "{}", "consumers: [{ key: a }]", "consumers: 7\n", "\0\0", &twice,
-        "consumers:\n  - key: old\n    name: x\n    public_key: garbage\n", "consumers: []\nconsumers: []\n",
+        "",
+        "consumers:\n",
+        "consumers: null\n",
+        "nothing: []\n",
+        "[",
+        "{}",
+        "consumers: [{ key: a }]",
+        "consumers: 7\n",
+        "\0\0",
+        &twice,
+        "consumers:\n  - key: old\n    name: x\n    public_key: garbage\n",
+        "consumers: []\nconsumers: []\n",
     ];
     for text in broken {
         let problems = || gateway.lines().iter().filter(|line| line.contains("\"ERROR\"") || line.contains("\"WARN\"")).count();

@@ -13,6 +13,7 @@ use super::wait::{DEADLINE, eventually};
 pub struct Backend {
     address: SocketAddr,
     records: Arc<Mutex<Vec<Record>>>,
+    latest: Arc<Mutex<Option<Request>>>,
     stopped: Arc<AtomicBool>,
 }
 
@@ -38,6 +39,7 @@ pub struct Wire {
     stream: TcpStream,
     pending: Vec<u8>,
     records: Arc<Mutex<Vec<Record>>>,
+    latest: Arc<Mutex<Option<Request>>>,
 }
 
 /// A response with a Content-Length.
@@ -75,7 +77,9 @@ impl Backend {
     pub fn listening(listener: TcpListener, script: impl Fn(&mut Wire) + Send + Sync + 'static) -> Self {
         let address = listener.local_addr().unwrap();
         let (records, stopped) = (Arc::<Mutex<Vec<Record>>>::default(), Arc::new(AtomicBool::new(false)));
+        let latest = Arc::<Mutex<Option<Request>>>::default();
         let (accepted, stop, script) = (Arc::clone(&records), Arc::clone(&stopped), Arc::new(script));
+        let last = Arc::clone(&latest);
         std::thread::spawn(move || {
             while let Ok((stream, _)) = listener.accept() {
                 if stop.load(Ordering::SeqCst) {
@@ -88,12 +92,13 @@ impl Backend {
                     all.push(Record::default());
                     all.len() - 1
                 };
-                let mut wire = Wire { number, stream, pending: Vec::new(), records: Arc::clone(&accepted) };
+                let (records, latest) = (Arc::clone(&accepted), Arc::clone(&last));
+                let mut wire = Wire { number, stream, pending: Vec::new(), records, latest };
                 let script = Arc::clone(&script);
                 std::thread::spawn(move || script(&mut wire));
             }
         });
-        Self { address, records, stopped }
+        Self { address, records, latest, stopped }
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -136,9 +141,9 @@ impl Backend {
         requests.remove(0)
     }
 
-    /// The latest request on the latest connection.
+    /// The request that was complete last, on whichever connection.
     pub fn last_request(&self) -> Request {
-        self.requests().pop().expect("a request reached the backend")
+        self.latest.lock().unwrap().clone().expect("a request reached the backend")
     }
 
     /// Waits until a look at the connections gives something.
@@ -200,6 +205,7 @@ impl Wire {
                 Ok(None) => {}
                 Ok(Some((request, length))) => {
                     self.pending.drain(..length);
+                    *self.latest.lock().unwrap() = Some(request.clone());
                     return Some(request);
                 }
                 Err(_) => return None,

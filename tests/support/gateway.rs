@@ -104,7 +104,8 @@ impl Builder {
 
     /// Writes the files into a new folder.
     pub fn write(self) -> TempDir {
-        let folder = TempDir::new().unwrap();
+        // Not under /tmp, where the gateway rightly does not want to keep its state.
+        let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let mut text = format!("upstream: {}\nconsumers: consumers.yaml\n", self.upstream.expect("a test names its upstream"));
         for default in ["listen: 127.0.0.1:0", "state_directory: state", "threads: 2"] {
             let key = default.split(' ').next().unwrap();
@@ -118,8 +119,7 @@ impl Builder {
         }
         self.settings.iter().for_each(|setting| writeln!(text, "{setting}").unwrap());
         std::fs::write(folder.path().join("countersign.yaml"), text).unwrap();
-        let consumers =
-            if self.consumers.is_empty() { vec![Consumer::new(CONSUMER, &RSA_2048)] } else { self.consumers };
+        let consumers = if self.consumers.is_empty() { vec![Consumer::new(CONSUMER, &RSA_2048)] } else { self.consumers };
         std::fs::write(folder.path().join("consumers.yaml"), Consumer::file(&consumers)).unwrap();
         folder
     }
@@ -133,10 +133,10 @@ impl Builder {
     /// Starts a program that is to fail, and gives its exit status and what it wrote.
     pub fn start_in_vain(self) -> (ExitStatus, String) {
         let folder = self.write();
-        let mut child = command(folder.path()).stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let status = eventually("the program ends by itself", || child.try_wait().unwrap());
-        let output = child.wait_with_output().unwrap();
-        (status, String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+        let mut gateway = Gateway::spawn(folder);
+        let status = gateway.wait_for_exit();
+        let said = eventually("the program's last words", || Some(gateway.lines()).filter(|lines| !lines.is_empty()));
+        (status, said.join("\n"))
     }
 }
 
@@ -153,6 +153,18 @@ impl Gateway {
 
     #[track_caller]
     fn run(folder: TempDir) -> Self {
+        let mut gateway = Self::spawn(folder);
+        gateway.address = eventually("the gateway listens", || {
+            if let Some(status) = gateway.child.try_wait().unwrap() {
+                panic!("the gateway ended with {status}");
+            }
+            gateway.lines().iter().find_map(|line| listening_address(line))
+        });
+        gateway
+    }
+
+    /// Starts the program; it may listen or not.
+    fn spawn(folder: TempDir) -> Self {
         let mut child = command(folder.path()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = Arc::<Mutex<Vec<String>>>::default();
         let (stderr, written) = (BufReader::new(child.stderr.take().unwrap()), Arc::clone(&lines));
@@ -161,13 +173,7 @@ impl Gateway {
                 written.lock().unwrap().push(String::from_utf8_lossy(&line).into_owned());
             }
         });
-        let address = eventually("the gateway listens", || {
-            if let Some(status) = child.try_wait().unwrap() {
-                panic!("the gateway ended with {status}:\n{}", lines.lock().unwrap().join("\n"));
-            }
-            lines.lock().unwrap().iter().find_map(|line| listening_address(line))
-        });
-        Self { child, address, folder, lines }
+        Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)), folder, lines }
     }
 
     pub fn address(&self) -> SocketAddr {
