@@ -209,3 +209,25 @@ fn f40_a_hundred_thousand_parameters_are_refused() {
     let fitting = vec!["a=1"; 9_000].join("&");
     crate::admitted(&gateway, "9,000 of them", &by_reporting().post("/x").form(&fitting));
 }
+
+#[test]
+fn f40_without_descriptors_it_neither_spins_nor_dies_and_recovers() {
+    let backend = Backend::start();
+    let mut gateway = Gateway::in_front_of(&backend);
+    a_good_client_is_served(&gateway);
+    let limited = std::process::Command::new("prlimit").args(["--nofile=64:64", "--pid", &gateway.pid().to_string()]).status();
+    assert!(limited.unwrap().success());
+    let many: Vec<_> = (0..200).map(|_| gateway.client()).collect();
+    let before = gateway.processor_ticks();
+    std::thread::sleep(Duration::from_secs(1));
+    // A hundred ticks a second and core: an accept loop that spins takes all of one.
+    let spent = gateway.processor_ticks() - before;
+    assert!(spent < 50, "{spent} ticks spent on nothing");
+    assert!(gateway.is_running());
+    drop(many);
+    eventually("it serves again", || {
+        let mut client = gateway.client();
+        client.send(by_reporting().get("/x").bytes());
+        client.try_response().filter(|answer| answer.status == 200)
+    });
+}

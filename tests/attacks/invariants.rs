@@ -11,7 +11,30 @@ fn i1_what_is_verified_is_what_is_forwarded() {
     let gateway = Gateway::in_front_of(&backend);
     let queries =
         ["", "?", "?a=1", "?a=b%2Fc&a=&a&=x&+=+", "?q=%e4%bd%A0&z=%00&y=a;b", "?a=%20+%2B", "?b=2&a=1&", "?&&x", "?a==&b=%3D%26"];
-    let paths = ["/", "/a/b", "/a%20b/c", "/%7Euser", "/~user", "/a+b", "/a:b@c", "/%C3%A9", "/(x)!*'"];
+    let paths = [
+        "/",
+        "/a/b",
+        "/a%20b/c",
+        "/%7Euser",
+        "/~user",
+        "/a+b",
+        "/a:b@c",
+        "/%C3%A9",
+        "/(x)!*'",
+        "//evil.example/x",
+        "/a//b",
+        "/a/../b",
+        "/a/./b/",
+        "/%2e%2e/x",
+        "/a;b=c",
+        "/a%2Fb",
+        "/a%252Fb",
+        "/:80/",
+        "/@",
+        "/*",
+        "/a\\b",
+        "/http://x/",
+    ];
     let forms = ["", "a=1", "a=%e4+%20&b", "&&", "x=%2B%2f&x="];
     let mut sent = 0;
     for path in paths {

@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests: whatever goes wrong here ends one")]
 
+mod answers;
 mod bypass;
 mod cryptography;
 mod exhaustion;

@@ -134,3 +134,54 @@ fn access_log_lines_have_their_keys_and_no_secret() {
         assert!(serde_json::from_str::<serde_json::Value>(&line).is_ok(), "not one record: {line}");
     }
 }
+
+#[test]
+fn a_tunnel_ends_with_the_drain() {
+    let backend = Backend::scripted(|wire| {
+        wire.request();
+        wire.send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+        wire.until_closed();
+    });
+    let mut gateway = Gateway::builder().upstream(&backend).setting("timeouts: { drain: 1s }").start();
+    let mut client = gateway.client();
+    let upgrade = by_reporting().line("Connection: Upgrade").line("Upgrade: websocket");
+    assert_eq!(client.ask(upgrade.bytes()).status, 101);
+    gateway.signal("TERM");
+    client.until_closed();
+    assert_eq!(gateway.wait_for_exit().code(), Some(0));
+}
+
+#[test]
+fn heads_that_are_no_http_are_logged_too() {
+    let backend = Backend::start();
+    let gateway = Gateway::in_front_of(&backend);
+    for head in ["GET /<x> HTTP/1.1\r\nHost: a\r\n\r\n", "\u{16}\u{3}\u{1}\0\0\0", "GET / HTTP/1.1\r\nHost: a\r\nX-A: \0\r\n\r\n"]
+    {
+        let before = gateway.lines().len();
+        let mut client = gateway.client_from("127.0.10.1");
+        client.send(head);
+        client.finish();
+        client.until_closed();
+        let line =
+            eventually("a line about it", || gateway.lines().into_iter().skip(before).find(|line| line.contains("127.0.10.1")));
+        assert!(serde_json::from_str::<serde_json::Value>(&line).is_ok(), "{line}");
+    }
+    backend.assert_untouched();
+}
+
+#[test]
+fn the_log_file_is_opened_again_on_sighup() {
+    let backend = Backend::start();
+    let gateway = Gateway::builder().upstream(&backend).setting("log: { file: access.log }").start_quietly();
+    let (log, rotated) = (gateway.folder().join("access.log"), gateway.folder().join("access.log.1"));
+    assert_eq!(gateway.ask(&by_reporting().get("/before")).status, 200);
+    let holds = |path: &std::path::Path, text: &str| std::fs::read_to_string(path).is_ok_and(|log| log.contains(text));
+    eventually("the line is written", || holds(&log, "/before").then_some(()));
+    std::fs::rename(&log, &rotated).unwrap();
+    gateway.signal("HUP");
+    eventually("lines go to the new file", || {
+        assert_eq!(gateway.ask(&by_reporting().get("/after")).status, 200);
+        holds(&log, "/after").then_some(())
+    });
+    assert!(!holds(&log, "/before"));
+}

@@ -112,3 +112,34 @@ fn several_servers_share_the_work_and_one_may_fail() {
         admitted(&gateway, "the one that is there", &by_reporting().post("/x").body("a/b", "abc"));
     }
 }
+
+#[test]
+fn an_upstream_takes_no_more_than_its_share_at_once() {
+    let (go_on, wait) = std::sync::mpsc::channel::<()>();
+    let wait = std::sync::Mutex::new(wait);
+    let backend = Backend::scripted(move |wire| {
+        while wire.request().is_some() {
+            let _ = wait.lock().unwrap().recv();
+            wire.send(&response(200, &[], b"ok"));
+        }
+    });
+    let setting = format!("{{ servers: [\"http://{}\"], max_in_flight: 2 }}", backend.address());
+    let gateway = Gateway::builder().upstream_setting(&setting).start();
+    let mut busy = [gateway.client(), gateway.client()];
+    for client in &mut busy {
+        client.send(by_reporting().get("/busy").bytes());
+    }
+    backend.wait("both are in flight", |records| {
+        (records.iter().filter(|record| !record.bytes.is_empty()).count() == 2).then_some(())
+    });
+    let beyond = gateway.ask(&by_reporting().get("/beyond"));
+    assert_eq!(beyond.status, 503);
+    assert!(beyond.field("Retry-After").is_some());
+    go_on.send(()).unwrap();
+    go_on.send(()).unwrap();
+    for client in &mut busy {
+        assert_eq!(client.response().status, 200);
+    }
+    drop(go_on);
+    assert_eq!(gateway.ask(&by_reporting().get("/after")).status, 200);
+}

@@ -130,6 +130,17 @@ impl Builder {
         Gateway::run(self.write())
     }
 
+    /// Starts a program that writes its log into `access.log` in its folder.
+    #[track_caller]
+    pub fn start_quietly(self) -> Gateway {
+        let folder = self.write();
+        let log = folder.path().join("access.log");
+        let mut gateway = Gateway::spawn(folder);
+        gateway.address =
+            eventually("the gateway listens", || std::fs::read_to_string(&log).ok()?.lines().find_map(listening_address));
+        gateway
+    }
+
     /// Starts a program that is to fail, and gives its exit status and what it wrote.
     pub fn start_in_vain(self) -> (ExitStatus, String) {
         let folder = self.write();
@@ -259,6 +270,14 @@ impl Gateway {
     /// Whether the program still runs.
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Processor time so far, in ticks of a hundredth of a second.
+    pub fn processor_ticks(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
+        // Fields 14 and 15 of proc_pid_stat(5), counted behind the name's closing bracket.
+        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
     }
 
     /// Resident memory in KiB.
