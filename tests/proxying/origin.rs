@@ -1,0 +1,169 @@
+//! Which URL was signed: the request's own, `public_url`, or what a trusted proxy says.
+
+use crate::support::{Backend, Consumer, Gateway, RSA_2048, by_reporting, signed};
+use crate::{admitted, refused};
+
+const WRONG: (u16, &str) = (401, "signature_invalid");
+
+#[test]
+fn without_more_it_is_the_listeners_scheme_and_the_host() {
+    let backend = Backend::start();
+    let gateway = Gateway::in_front_of(&backend);
+    for (host, root) in [
+        ("app.example.com", "http://app.example.com"),
+        ("app.example.com:80", "http://app.example.com"),
+        ("App.Example.COM", "http://app.example.com"),
+        ("app.example.com:8080", "http://app.example.com:8080"),
+        ("[::1]:8080", "http://[::1]:8080"),
+    ] {
+        admitted(&gateway, host, &by_reporting().host(host).signed_for(root));
+    }
+    for root in ["https://app.example.com", "http://app.example.com:8080", "http://example.com"] {
+        refused(&gateway, WRONG, root, &by_reporting().signed_for(root));
+    }
+}
+
+#[test]
+fn a_public_url_is_the_only_one() {
+    let backend = Backend::start();
+    let gateway = Gateway::builder().upstream(&backend).setting("public_url: https://jira.example.com/jira").start();
+    admitted(&gateway, "public", &by_reporting().get("/jira/rest").host("internal:8080").signed_for("https://jira.example.com"));
+    let got = backend.last_request();
+    assert_eq!((got.target.as_str(), got.field("Host")), ("/jira/rest", Some("internal:8080")));
+    admitted(&gateway, "default port", &by_reporting().get("/x").signed_for("https://jira.example.com:443"));
+    for root in ["http://app.example.com", "http://jira.example.com", "https://jira.example.com:8443"] {
+        refused(&gateway, WRONG, root, &by_reporting().signed_for(root));
+    }
+    // What a stranger's header says does not matter.
+    let forwarded = by_reporting().signed_for("https://evil.example").line("X-Forwarded-Host: evil.example");
+    refused(&gateway, WRONG, "forwarded", &forwarded);
+}
+
+#[test]
+fn a_trusted_proxy_says_what_the_client_saw() {
+    let backend = Backend::start();
+    let gateway = Gateway::builder()
+        .upstream(&backend)
+        .consumer(Consumer::new("reporting", &RSA_2048))
+        .consumer(Consumer::new("inside", &RSA_2048).with("allow_from: [10.1.0.0/16]"))
+        .setting("trusted_proxies: [127.0.8.0/24, 10.9.0.0/16]")
+        .start();
+    let public = || by_reporting().get("/x").host("internal:8080").signed_for("https://public.example.com");
+    let spoken = [
+        vec!["X-Forwarded-Proto: https", "X-Forwarded-Host: public.example.com"],
+        vec!["X-Forwarded-Proto: https", "X-Forwarded-Host: public.example.com:443"],
+        vec!["X-Forwarded-Proto: HTTPS", "X-Forwarded-Host: public.example.com", "X-Forwarded-For: 10.1.2.3"],
+        vec!["Forwarded: for=10.1.2.3;proto=https;host=public.example.com"],
+        vec!["forwarded: For=\"10.1.2.3:555\"; Proto=https; Host=\"public.example.com\""],
+    ];
+    for lines in spoken {
+        let request = lines.iter().fold(public(), |request, line| request.line(line)).bytes();
+        let mut trusted = gateway.client_from("127.0.8.1");
+        let answer = trusted.ask(&request);
+        assert_eq!(answer.status, 200, "{lines:?}: {}", answer.text());
+        // The same from anybody else is another URL.
+        let request = lines.iter().fold(public(), |request, line| request.line(line));
+        refused(&gateway, WRONG, &format!("{lines:?}"), &request);
+    }
+    let mut trusted = gateway.client_from("127.0.8.1");
+    let told = public()
+        .line("X-Forwarded-Proto: https")
+        .line("X-Forwarded-Host: public.example.com")
+        .line("X-Request-Id: from-the-proxy-1");
+    assert_eq!(trusted.ask(told.clone().line("X-Forwarded-For: 192.0.2.1, 10.1.2.3, 10.9.0.1").bytes()).status, 200);
+    let got = backend.last_request();
+    let addresses: Vec<&str> = got.field("X-Forwarded-For").unwrap().split(", ").collect();
+    assert_eq!(addresses.last(), Some(&"127.0.8.1"), "{addresses:?}");
+    assert!(addresses.contains(&"10.1.2.3"), "{addresses:?}");
+    assert_eq!((got.field("X-Forwarded-Proto"), got.field("X-Forwarded-Host")), (Some("https"), Some("public.example.com")));
+    assert_eq!(got.field("X-Request-Id"), Some("from-the-proxy-1"));
+    // The client is the last address that no trusted proxy has.
+    let inside = |addresses: &str| {
+        let request = signed("inside", &RSA_2048).line(&format!("X-Forwarded-For: {addresses}"));
+        gateway.client_from("127.0.8.1").ask(request.bytes()).status
+    };
+    assert_eq!(inside("10.1.2.3"), 200);
+    assert_eq!(inside("192.0.2.1, 10.1.2.3, 10.9.0.1"), 200);
+    assert_eq!(inside("10.1.2.3, 192.0.2.1"), 403);
+    assert_eq!(inside("10.9.0.1"), 403);
+}
+
+#[test]
+fn what_a_client_put_before_the_proxys_own_words_does_not_count() {
+    let backend = Backend::start();
+    let gateway = Gateway::builder()
+        .upstream(&backend)
+        .consumer(Consumer::new("reporting", &RSA_2048))
+        .consumer(Consumer::new("beside-the-proxy", &RSA_2048).with("allow_from: [127.0.8.0/24]"))
+        .setting("trusted_proxies: [127.0.8.0/24]")
+        .start();
+    let ask = |request: crate::support::Signing| gateway.client_from("127.0.8.1").ask(request.bytes()).status;
+    // The proxy adds at the end, in the same line or in one of its own.
+    for lines in [
+        vec!["X-Forwarded-Host: evil.example, public.example"],
+        vec!["X-Forwarded-Host: evil.example", "X-Forwarded-Host: public.example"],
+    ] {
+        let from = |root: &str| lines.iter().fold(by_reporting().signed_for(root), |request, line| request.line(line));
+        assert_eq!(ask(from("http://public.example")), 200, "{lines:?}");
+        assert_eq!(ask(from("http://evil.example")), 401, "{lines:?}");
+    }
+    // Whatever the client wrote, its address is the one that the proxy added, never the proxy's own.
+    let mut believed = Vec::new();
+    for chain in [
+        "192.0.2.1",
+        "127.0.8.7, 192.0.2.1",
+        "unknown, 192.0.2.1",
+        "\u{e9}, 192.0.2.1",
+        "\u{e9},192.0.2.1",
+        "\", 192.0.2.1",
+        ", 192.0.2.1",
+        "_x, 192.0.2.1",
+    ] {
+        let request = signed("beside-the-proxy", &RSA_2048).line(&format!("X-Forwarded-For: {chain}"));
+        if !matches!(ask(request), 400 | 403) {
+            believed.push(format!("X-Forwarded-For: {chain}"));
+        }
+        let forwarded = format!("Forwarded: for={}", chain.replace(',', ",for=").replace(' ', ""));
+        if !matches!(ask(signed("beside-the-proxy", &RSA_2048).line(&forwarded)), 400 | 403) {
+            believed.push(forwarded);
+        }
+    }
+    assert!(believed.is_empty(), "taken for the proxy itself: {believed:#?}");
+    assert_eq!(ask(signed("beside-the-proxy", &RSA_2048)), 200, "the proxy itself may");
+}
+
+#[test]
+fn a_trusted_proxy_that_says_nonsense_is_not_guessed_at() {
+    let backend = Backend::start();
+    let gateway = Gateway::builder().upstream(&backend).setting("trusted_proxies: [127.0.8.0/24]").start();
+    let contradictions = [
+        vec!["X-Forwarded-Proto: gopher"],
+        vec!["X-Forwarded-Host: a.example/b@c"],
+        vec!["X-Forwarded-Port: 99999"],
+        vec!["X-Forwarded-Prefix: jira"],
+        vec!["Forwarded: host=\"a b\""],
+        vec!["X-Forwarded-Host: a.example", "Forwarded: host=b.example"],
+    ];
+    for lines in contradictions {
+        let request = lines.iter().fold(by_reporting().signed_for("http://b.example"), |request, line| request.line(line));
+        let answer = gateway.client_from("127.0.8.1").ask(request.bytes());
+        assert!(matches!(answer.status, 400 | 401), "{lines:?}: {}", answer.status);
+    }
+    backend.assert_untouched();
+}
+
+#[test]
+fn a_prefix_that_an_outer_proxy_stripped_is_part_of_what_was_signed() {
+    let backend = Backend::start();
+    let gateway = Gateway::builder().upstream(&backend).setting("trusted_proxies: [127.0.8.0/24]").start();
+    let request = by_reporting().get("/rest?a=1").signed_target("/jira/rest?a=1").line("X-Forwarded-Prefix: /jira");
+    let answer = gateway.client_from("127.0.8.1").ask(request.bytes());
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(backend.last_request().target, "/rest?a=1");
+    refused(
+        &gateway,
+        WRONG,
+        "from a stranger",
+        &by_reporting().get("/rest").signed_target("/jira/rest").line("X-Forwarded-Prefix: /jira"),
+    );
+}

@@ -1,0 +1,319 @@
+//! The real program, started with a configuration made for the test, killed when the test is over.
+
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader};
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::backend::Backend;
+use super::client::Client;
+use super::keys::{KeyPair, RSA_2048};
+use super::message::Response;
+use super::signer::{Signing, signed};
+use super::wait::eventually;
+
+/// The consumer of every gateway whose test names none; signs with [`RSA_2048`].
+pub const CONSUMER: &str = "reporting";
+
+/// A running gateway.
+pub struct Gateway {
+    child: Child,
+    address: SocketAddr,
+    folder: TempDir,
+    lines: Arc<Mutex<Vec<String>>>,
+}
+
+/// An entry of consumers.yaml.
+#[derive(Clone)]
+pub struct Consumer {
+    text: String,
+}
+
+/// A configuration in the making.
+#[derive(Default)]
+pub struct Builder {
+    upstream: Option<String>,
+    consumers: Vec<Consumer>,
+    routes: Vec<String>,
+    settings: Vec<String>,
+}
+
+impl Consumer {
+    pub fn new(key: &str, pair: &KeyPair) -> Self {
+        Self::with_key_text(key, &pair.public_pem)
+    }
+
+    /// A consumer with any text for its key.
+    pub fn with_key_text(key: &str, public_key: &str) -> Self {
+        Self::without_key(key).with(&format!("public_key: {}", Value::from(public_key)))
+    }
+
+    /// A consumer that still lacks its key.
+    pub fn without_key(key: &str) -> Self {
+        // Every JSON string is a YAML string.
+        let key = Value::from(key);
+        Self { text: format!("  - key: {key}\n    name: {key}\n") }
+    }
+
+    /// One more line, such as `enabled: false`.
+    pub fn with(mut self, line: &str) -> Self {
+        writeln!(self.text, "    {line}").unwrap();
+        self
+    }
+
+    /// A consumers file.
+    pub fn file(consumers: &[Self]) -> String {
+        let entries: String = consumers.iter().map(|consumer| consumer.text.as_str()).collect();
+        if entries.is_empty() { "consumers: []\n".into() } else { format!("consumers:\n{entries}") }
+    }
+}
+
+impl Builder {
+    pub fn upstream(mut self, backend: &Backend) -> Self {
+        self.upstream = Some(format!("http://{}", backend.address()));
+        self
+    }
+
+    /// The value of `upstream` as YAML.
+    pub fn upstream_setting(mut self, yaml: &str) -> Self {
+        self.upstream = Some(yaml.to_owned());
+        self
+    }
+
+    pub fn consumer(mut self, consumer: Consumer) -> Self {
+        self.consumers.push(consumer);
+        self
+    }
+
+    /// One entry of `routes`, in flow style.
+    pub fn route(mut self, rule: &str) -> Self {
+        self.routes.push(rule.to_owned());
+        self
+    }
+
+    /// One more line of countersign.yaml.
+    pub fn setting(mut self, yaml: &str) -> Self {
+        self.settings.push(yaml.to_owned());
+        self
+    }
+
+    /// Writes the files into a new folder.
+    pub fn write(self) -> TempDir {
+        // Not under /tmp, where the gateway rightly does not want to keep its state.
+        let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let mut text = format!("upstream: {}\nconsumers: consumers.yaml\n", self.upstream.expect("a test names its upstream"));
+        for default in ["listen: 127.0.0.1:0", "state_directory: state", "threads: 2"] {
+            let key = default.split(' ').next().unwrap();
+            if !self.settings.iter().any(|setting| setting.starts_with(key)) {
+                writeln!(text, "{default}").unwrap();
+            }
+        }
+        if !self.routes.is_empty() {
+            writeln!(text, "routes:").unwrap();
+            self.routes.iter().for_each(|rule| writeln!(text, "  - {rule}").unwrap());
+        }
+        self.settings.iter().for_each(|setting| writeln!(text, "{setting}").unwrap());
+        std::fs::write(folder.path().join("countersign.yaml"), text).unwrap();
+        let consumers = if self.consumers.is_empty() { vec![Consumer::new(CONSUMER, &RSA_2048)] } else { self.consumers };
+        std::fs::write(folder.path().join("consumers.yaml"), Consumer::file(&consumers)).unwrap();
+        folder
+    }
+
+    /// Starts the program and waits until it listens.
+    #[track_caller]
+    pub fn start(self) -> Gateway {
+        Gateway::run(self.write())
+    }
+
+    /// Starts a program that writes its log into `access.log` in its folder.
+    #[track_caller]
+    pub fn start_quietly(self) -> Gateway {
+        let folder = self.write();
+        let log = folder.path().join("access.log");
+        let mut gateway = Gateway::spawn(folder);
+        gateway.address =
+            eventually("the gateway listens", || std::fs::read_to_string(&log).ok()?.lines().find_map(listening_address));
+        gateway
+    }
+
+    /// Starts a program that is to fail, and gives its exit status and what it wrote.
+    pub fn start_in_vain(self) -> (ExitStatus, String) {
+        let folder = self.write();
+        let mut gateway = Gateway::spawn(folder);
+        let status = gateway.wait_for_exit();
+        let said = eventually("the program's last words", || Some(gateway.lines()).filter(|lines| !lines.is_empty()));
+        (status, said.join("\n"))
+    }
+}
+
+impl Gateway {
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// A gateway with the usual consumer in front of `backend`.
+    #[track_caller]
+    pub fn in_front_of(backend: &Backend) -> Self {
+        Self::builder().upstream(backend).start()
+    }
+
+    #[track_caller]
+    fn run(folder: TempDir) -> Self {
+        let mut gateway = Self::spawn(folder);
+        gateway.address = eventually("the gateway listens", || {
+            if let Some(status) = gateway.child.try_wait().unwrap() {
+                panic!("the gateway ended with {status}");
+            }
+            gateway.lines().iter().find_map(|line| listening_address(line))
+        });
+        gateway
+    }
+
+    /// Starts the program; it may listen or not.
+    fn spawn(folder: TempDir) -> Self {
+        let mut child = command(folder.path()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let lines = Arc::<Mutex<Vec<String>>>::default();
+        let (stderr, written) = (BufReader::new(child.stderr.take().unwrap()), Arc::clone(&lines));
+        std::thread::spawn(move || {
+            for line in stderr.split(b'\n').map_while(Result::ok) {
+                written.lock().unwrap().push(String::from_utf8_lossy(&line).into_owned());
+            }
+        });
+        Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)), folder, lines }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn client(&self) -> Client {
+        Client::connect(self.address)
+    }
+
+    /// A client at another loopback address.
+    pub fn client_from(&self, source: &str) -> Client {
+        Client::connect_from(source.parse::<IpAddr>().unwrap(), self.address)
+    }
+
+    /// Sends a request on a connection of its own.
+    #[track_caller]
+    pub fn ask(&self, request: &Signing) -> Response {
+        self.client().ask(request.bytes())
+    }
+
+    /// Sends bytes on a connection of their own.
+    #[track_caller]
+    pub fn ask_raw(&self, bytes: impl AsRef<[u8]>) -> Response {
+        self.client().ask(bytes)
+    }
+
+    /// The file of consumers.
+    pub fn consumers_file(&self) -> PathBuf {
+        self.folder.path().join("consumers.yaml")
+    }
+
+    /// Replaces the consumers file by renaming over it, as editors do.
+    pub fn write_consumers(&self, text: &str) {
+        let new = self.folder.path().join("consumers.yaml.new");
+        std::fs::write(&new, text).unwrap();
+        std::fs::rename(new, self.consumers_file()).unwrap();
+    }
+
+    /// Every line on standard error so far.
+    pub fn lines(&self) -> Vec<String> {
+        self.lines.lock().unwrap().clone()
+    }
+
+    /// The access log so far.
+    pub fn access_log(&self) -> Vec<Value> {
+        let parsed = self.lines().into_iter().filter_map(|line| serde_json::from_str::<Value>(&line).ok());
+        parsed.filter(|line| line.get("verdict").is_some()).collect()
+    }
+
+    /// Waits for a line of the access log.
+    #[track_caller]
+    pub fn wait_for_access(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        eventually(what, || self.access_log().into_iter().find(|line| wanted(line)))
+    }
+
+    /// Waits for a diagnostic that contains `text`.
+    #[track_caller]
+    pub fn wait_for_line(&self, text: &str) -> String {
+        eventually(text, || self.lines().into_iter().find(|line| line.contains(text)))
+    }
+
+    /// Sends a signal by its name.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.pid().to_string()]).status().unwrap();
+        assert!(sent.success(), "kill -{name}");
+    }
+
+    /// Waits for the program's own end.
+    #[track_caller]
+    pub fn wait_for_exit(&mut self) -> ExitStatus {
+        eventually("the gateway ends", || self.child.try_wait().unwrap())
+    }
+
+    /// Whether the program still runs.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Processor time so far, in ticks of a hundredth of a second.
+    pub fn processor_ticks(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
+        // Fields 14 and 15 of proc_pid_stat(5), counted behind the name's closing bracket.
+        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    }
+
+    /// Resident memory in KiB.
+    pub fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let lines = self.lines();
+            eprintln!("the gateway's last lines:\n{}", lines[lines.len().saturating_sub(30)..].join("\n"));
+        }
+    }
+}
+
+/// A request of the consumer that every gateway has.
+pub fn by_reporting() -> Signing {
+    signed(CONSUMER, &RSA_2048)
+}
+
+fn command(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+    command.args(["serve", "--config"]).arg(folder.join("countersign.yaml")).stdin(Stdio::null());
+    command.env_remove("STATE_DIRECTORY").env_remove("RUST_LOG");
+    command
+}
+
+fn listening_address(line: &str) -> Option<SocketAddr> {
+    let line: Value = serde_json::from_str(line).ok()?;
+    let fields = line.get("fields").unwrap_or(&line);
+    let listening = fields.get("message")?.as_str()? == "listening";
+    listening.then(|| fields.get("address")?.as_str()?.parse().ok()).flatten()
+}
