@@ -103,6 +103,23 @@ fn f38_a_client_that_does_not_read_is_given_up() {
 }
 
 #[test]
+fn f38_a_backend_that_does_not_read_fills_no_memory() {
+    let backend = Backend::scripted(|wire| {
+        wire.head();
+        std::thread::sleep(Duration::from_secs(2));
+    });
+    let gateway = Gateway::builder().upstream(&backend).setting("timeouts: { body: 1s, response: 10s }").start();
+    let before = gateway.resident_kib();
+    let mut client = gateway.client();
+    client.send(by_reporting().post("/up").line("Content-Type: a/b").line("Content-Length: 500000000").bytes());
+    let part = vec![b'x'; 1_000_000];
+    let sent = (0..500).take_while(|_| client.send(&part)).count();
+    assert!(sent < 100, "{sent} MB were taken from the client, and nobody read them");
+    let grown = gateway.resident_kib().saturating_sub(before);
+    assert!(grown < 30 * 1024, "memory grew by {grown} KiB");
+}
+
+#[test]
 fn f38_hundreds_of_silent_connections_keep_nobody_out() {
     let backend = Backend::start();
     let gateway = Gateway::builder().upstream(&backend).setting(SHORT).start();

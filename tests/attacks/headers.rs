@@ -1,6 +1,8 @@
 //! D. Headers.
 
-use crate::support::{Backend, Consumer, Gateway, RSA_1024, RSA_1024_OTHER, RSA_2048, by_reporting, request, response, signed};
+use crate::support::{
+    Backend, Consumer, Gateway, Place, RSA_1024, RSA_1024_OTHER, RSA_2048, by_reporting, request, response, signed,
+};
 use crate::{admitted, denied};
 
 fn acting(backend: &Backend) -> Gateway {
@@ -216,6 +218,29 @@ fn d30_cookies_and_authorization_stay_on_the_right_side() {
     if gateway.ask(&both).status == 200 {
         assert_eq!(backend.last_request().field("Authorization"), None);
     }
+}
+
+#[test]
+fn d30_oauth_credentials_reach_the_backend_on_no_route() {
+    let backend = Backend::start();
+    let accesses = ["signed", "optional", "open", "observe"];
+    let builder = accesses.iter().fold(Gateway::builder().upstream(&backend), |builder, access| {
+        builder.route(&format!("{{ path: /{access}, access: {access} }}"))
+    });
+    let gateway = builder.start();
+    let mut leaks = Vec::new();
+    for access in accesses {
+        for place in [Place::Header, Place::Query, Place::Form] {
+            let request = by_reporting().post(&format!("/{access}?a=1")).form("b=2").in_place(place);
+            admitted(&gateway, access, &request);
+            let got = backend.last_request();
+            let all = format!("{} {:?} {}", got.target, got.fields, got.text());
+            if all.contains("oauth_signature") || all.contains("oauth_nonce") {
+                leaks.push(format!("{access}, {place:?}"));
+            }
+        }
+    }
+    assert!(leaks.is_empty(), "credentials that nobody verified, good for a replay, at the backend: {leaks:?}");
 }
 
 #[test]

@@ -152,6 +152,21 @@ fn a_tunnel_ends_with_the_drain() {
 }
 
 #[test]
+fn a_client_that_went_away_is_no_success_in_the_log() {
+    let backend = Backend::scripted(|wire| {
+        wire.request();
+        wire.until_closed();
+    });
+    let gateway = Gateway::in_front_of(&backend);
+    let mut client = gateway.client();
+    client.send(by_reporting().get("/abandoned").bytes());
+    backend.wait("the request arrives", |records| records.first().filter(|record| !record.bytes.is_empty()).map(drop));
+    drop(client);
+    let line = gateway.wait_for_access("the line", |line| line["path"] == "/abandoned");
+    assert!(line["status"] != 200 && !line["reason"].is_null(), "nobody answered 200: {line}");
+}
+
+#[test]
 fn heads_that_are_no_http_are_logged_too() {
     let backend = Backend::start();
     let gateway = Gateway::in_front_of(&backend);
