@@ -30,9 +30,11 @@ impl Document {
     /// Why it can't be read, or is no text.
     pub fn read(file: &Path, cap: usize) -> Result<Self, Problem> {
         let bytes = read_bytes(file, cap)?;
-        let text =
+        let mut text =
             String::from_utf8(bytes).map_err(|error| not_utf8(file, error.as_bytes(), error.utf8_error().valid_up_to()))?;
-        let text = text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned);
+        if text.starts_with(BYTE_ORDER_MARK) {
+            text.drain(..BYTE_ORDER_MARK.len_utf8());
+        }
         Ok(Self { file: file.to_owned(), text })
     }
 
@@ -167,3 +169,4 @@ fn first_line(text: &str) -> &str {
 
 /// What serde_yaml bears; no key of ours is deeper than six.
 const MAX_DEPTH: usize = 128;
+const BYTE_ORDER_MARK: char = '\u{feff}';

@@ -79,6 +79,10 @@ pub(super) fn second_document(text: &str) -> Option<usize> {
 
 /// Counts brackets without asking which of them stand in texts and comments.
 fn may_be_deep(text: &str, most: usize) -> bool {
+    // Most files end here, and this loop is several times as fast as the next.
+    if text.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count() <= most {
+        return false;
+    }
     let mut depth = 0usize;
     for byte in text.bytes() {
         match byte {
