@@ -1,5 +1,6 @@
 //! consumers.yaml: from files to a list, or to every problem.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use super::files;
 use super::identity::identity_value;
 use super::model::{Consumer, ConsumerKey, ConsumerList};
 use crate::config::{Limits, Settings};
-use crate::oauth::key::MIN_BITS;
+use crate::oauth::key::{Fingerprint, MIN_BITS};
 use crate::oauth::signature::SignatureMethod;
 use crate::oauth::timestamp::Timestamp;
 use crate::yaml::{Document, Fields, Node, Path, Problem, Problems, Report, Severity, Step, Streamed};
@@ -169,36 +170,48 @@ fn check_top(mut fields: Fields<'_>, report: &mut Report) {
 
 /// Finds what two entries may not have in common.
 fn compare(entries: &[Placed], report: &mut Report) {
-    let mut keys: HashMap<&ConsumerKey, &Placed> = HashMap::new();
-    let mut headers = HashMap::new();
-    let mut fingerprints = HashMap::new();
+    let mut seen = Seen::default();
     for placed in entries {
-        let Some(key) = &placed.entry.key else { continue };
-        if let Some(first) = keys.get(key) {
-            let message = format!("the consumer key \"{key}\" stands twice, first in");
-            let hint = "take one of the two out; for two public keys use public_keys".to_owned();
-            report.conflict(Severity::Error, placed.place("key"), first.place("key"), message, hint);
-            continue;
+        if let Some(key) = &placed.entry.key {
+            seen.add(key, placed, report);
         }
-        keys.insert(key, placed);
-        if let Some(first) = headers.insert(identity_value(key.as_str()), placed) {
+    }
+}
+
+/// The entries so far, by what is theirs alone.
+#[derive(Default)]
+struct Seen<'e> {
+    keys: HashMap<&'e ConsumerKey, &'e Placed>,
+    headers: HashMap<Cow<'e, str>, &'e Placed>,
+    fingerprints: HashMap<Fingerprint, &'e Placed>,
+}
+
+impl<'e> Seen<'e> {
+    fn add(&mut self, key: &'e ConsumerKey, placed: &'e Placed, report: &mut Report) {
+        if let Some(first) = self.keys.get(key) {
+            let message = format!("the consumer key \"{key}\" stands twice, first in");
+            let hint = "take one of the two out; for two public keys use public_keys";
+            report.conflict(Severity::Error, placed.place("key"), first.place("key"), message, hint);
+            return;
+        }
+        self.keys.insert(key, placed);
+        if let Some(first) = self.headers.insert(identity_value(key.as_str()), placed) {
             let message = format!("in its header, \"{key}\" looks to the application like the consumer key in");
-            report.conflict(
-                Severity::Error,
-                placed.place("key"),
-                first.place("key"),
-                message,
-                "give one of the two another key".to_owned(),
-            );
+            let hint = "give one of the two another key";
+            report.conflict(Severity::Error, placed.place("key"), first.place("key"), message, hint);
         }
         for public_key in placed.entry.consumer.iter().flat_map(|consumer| &consumer.public_keys) {
-            if let Some(first) = fingerprints.insert(public_key.fingerprint(), placed)
-                && !std::ptr::eq(first, placed)
-            {
-                let message = format!("consumer \"{key}\" has the same public key as the consumer in");
-                let hint = "each can sign as the other; let each have its own".to_owned();
-                report.conflict(Severity::Warning, placed.place("key"), first.place("key"), message, hint);
-            }
+            self.add_public_key(public_key.fingerprint(), key, placed, report);
+        }
+    }
+
+    fn add_public_key(&mut self, fingerprint: Fingerprint, key: &ConsumerKey, placed: &'e Placed, report: &mut Report) {
+        let first = self.fingerprints.insert(fingerprint, placed);
+        // A key that one consumer lists twice is warned of already.
+        if let Some(first) = first.filter(|first| !std::ptr::eq(*first, placed)) {
+            let message = format!("consumer \"{key}\" has the same public key as the consumer in");
+            let hint = "each can sign as the other; let each have its own";
+            report.conflict(Severity::Warning, placed.place("key"), first.place("key"), message, hint);
         }
     }
 }

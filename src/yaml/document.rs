@@ -30,9 +30,11 @@ impl Document {
     /// Why it can't be read, or is no text.
     pub fn read(file: &Path, cap: usize) -> Result<Self, Problem> {
         let bytes = read_bytes(file, cap)?;
-        let text =
+        let mut text =
             String::from_utf8(bytes).map_err(|error| not_utf8(file, error.as_bytes(), error.utf8_error().valid_up_to()))?;
-        let text = text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned);
+        if text.starts_with(BYTE_ORDER_MARK) {
+            text.drain(..BYTE_ORDER_MARK.len_utf8());
+        }
         Ok(Self { file: file.to_owned(), text })
     }
 
@@ -115,13 +117,22 @@ impl Document {
     }
 
     fn syntax_hint(&self, line: usize) -> &'static str {
-        let text = self.text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
-        if text.trim_start_matches(' ').starts_with('\t') {
+        // Where the parser notices it, and the lines before.
+        let near: Vec<&str> = self.text.lines().take(line).skip(line.saturating_sub(3)).collect();
+        if near.iter().any(|text| text.trim_start_matches(' ').starts_with('\t')) {
             "indent with blanks; YAML takes no tabs"
+        } else if near.iter().any(|text| is_part_of_key(text.trim())) {
+            "indent all lines of the key alike, and deeper than `public_key: |`"
         } else {
             "look here and in the line before for wrong indentation, a missing quote, or a missing blank after `:`"
         }
     }
+}
+
+/// PEM armour, or a line of base64.
+fn is_part_of_key(line: &str) -> bool {
+    let base64 = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
+    line.starts_with("-----") || (line.len() > 32 && line.bytes().all(base64))
 }
 
 fn read_bytes(file: &Path, cap: usize) -> Result<Vec<u8>, Problem> {
@@ -167,3 +178,4 @@ fn first_line(text: &str) -> &str {
 
 /// What serde_yaml bears; no key of ours is deeper than six.
 const MAX_DEPTH: usize = 128;
+const BYTE_ORDER_MARK: char = '\u{feff}';

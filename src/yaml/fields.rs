@@ -91,3 +91,20 @@ pub(super) fn suggestion(name: &str, known: &[&str]) -> String {
 fn normal(name: &str) -> String {
     name.chars().take(64).filter(|c| !matches!(c, '_' | '-')).flat_map(char::to_lowercase).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_of_the_hand_gets_a_suggestion_and_another_word_the_list() {
+        let known = ["max_age", "max_ahead", "body_hash"];
+        for (name, near) in [("maxAge", "max_age"), ("max-ahead", "max_ahead"), ("max_aeg", "max_age"), ("bodyhash", "body_hash")]
+        {
+            assert_eq!(suggestion(name, &known), format!("did you mean `{near}`?"), "{name}");
+        }
+        for name in ["tolerance", "x", "", "äöü"] {
+            assert_eq!(suggestion(name, &known), "known are: max_age, max_ahead, body_hash", "{name}");
+        }
+    }
+}

@@ -65,9 +65,9 @@ impl Report {
     }
 
     /// A finding at one place that names another: both are (document, path). The message ends before the other's line.
-    pub fn conflict(&mut self, severity: Severity, at: (usize, Path), other: (usize, Path), message: String, hint: String) {
-        let finding = Finding { document: at.0, place: Place::Path(at.1), severity, message, hint, other: Some(other) };
-        self.keep(finding);
+    pub fn conflict(&mut self, severity: Severity, at: (usize, Path), other: (usize, Path), message: String, hint: &str) {
+        let (document, place) = (at.0, Place::Path(at.1));
+        self.keep(Finding { document, place, severity, message, hint: hint.to_owned(), other: Some(other) });
     }
 
     /// A value of another kind than it should be.

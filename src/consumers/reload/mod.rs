@@ -8,6 +8,7 @@ mod settle;
 mod state;
 mod thread;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -45,19 +46,22 @@ impl Reloader {
     /// # Errors
     /// Every problem; without valid files there is nothing to run on.
     pub fn start(source: Source) -> Result<(Self, Vec<Problem>), Problems> {
-        let config::Loaded { settings, mut warnings } = source.load()?;
-        let consumers = load::load(&settings.consumers, &LoadPolicy::of(&settings))?;
+        let (settings_content, config::Loaded { settings, mut warnings }) = first_settings(&source)?;
+        let policy = LoadPolicy::of(&settings);
+        let read = files::read(&settings.consumers, policy.max_size);
+        let consumers_content = consumers_content(&read, &policy);
+        let consumers = load::load_documents(&read?, &policy)?;
         warnings.extend(consumers.warnings);
         let policy = Policy { settings: Arc::new(settings), consumers: Arc::new(consumers.list) };
         let reloader = Self {
             source,
             policy: Arc::new(ArcSwap::from_pointee(policy)),
             state: Arc::default(),
-            // No stamps: what changed since the files were read is found at the first look.
+            // The first look is at the contents, and finds what changed since they were read.
             stamps: Vec::new(),
             look_again: true,
-            settings_content: None,
-            consumers_content: None,
+            settings_content,
+            consumers_content: Some(consumers_content),
         };
         Ok((reloader, warnings))
     }
@@ -112,8 +116,7 @@ impl Reloader {
     fn read_settings(&mut self, running: &Arc<Settings>) -> (Arc<Settings>, Option<SettingsOutcome>) {
         let kept = Arc::clone(running);
         let Source::File(path) = &self.source else { return (kept, None) };
-        let read = Document::read(path, config::MAX_SIZE).map_err(Problems::from);
-        let content = content_of(&read.as_ref().map(std::slice::from_ref), &());
+        let (content, read) = read_configuration(path);
         if self.settings_content.replace(content) == Some(content) {
             return (kept, None);
         }
@@ -134,7 +137,7 @@ impl Reloader {
         let kept = Arc::clone(running);
         let policy = LoadPolicy { previous: Some(running), ..LoadPolicy::of(settings) };
         let read = files::read(&settings.consumers, policy.max_size);
-        let content = content_of(&read.as_deref(), &(&policy.signature_methods, policy.min_key_bits));
+        let content = consumers_content(&read, &policy);
         if self.consumers_content.replace(content) == Some(content) {
             return (kept, None);
         }
@@ -150,4 +153,20 @@ impl Reloader {
             Err(problems) => (kept, Some(ReloadOutcome::KeptOld(problems))),
         }
     }
+}
+
+fn first_settings(source: &Source) -> Result<(Option<u64>, config::Loaded), Problems> {
+    let Some(path) = source.file() else { return Ok((None, source.load()?)) };
+    let (content, read) = read_configuration(path);
+    Ok((Some(content), config::load_document(read?)?))
+}
+
+fn read_configuration(path: &Path) -> (u64, Result<Document, Problems>) {
+    let read = Document::read(path, config::MAX_SIZE).map_err(Problems::from);
+    (content_of(&read.as_ref().map(std::slice::from_ref), &()), read)
+}
+
+/// The files, and what of the configuration decides on their meaning.
+fn consumers_content(read: &Result<Vec<Document>, Problems>, policy: &LoadPolicy<'_>) -> u64 {
+    content_of(&read.as_deref(), &(policy.signature_methods, policy.min_key_bits))
 }

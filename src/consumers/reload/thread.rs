@@ -110,11 +110,13 @@ impl Watch {
             }
             match event.kind {
                 EventKind::Modify(ModifyKind::Data(_)) | EventKind::Create(CreateKind::File) => self.settle.written(path, now),
-                EventKind::Access(AccessKind::Close(AccessMode::Write)) | EventKind::Remove(_) | EventKind::Modify(_) => {
+                EventKind::Access(AccessKind::Close(AccessMode::Write))
+                | EventKind::Remove(_)
+                | EventKind::Modify(ModifyKind::Name(_)) => {
                     self.settle.finished(&path, now);
                 }
                 EventKind::Access(_) => {}
-                EventKind::Any | EventKind::Create(_) | EventKind::Other => self.settle.notice(now),
+                EventKind::Any | EventKind::Create(_) | EventKind::Modify(_) | EventKind::Other => self.settle.notice(now),
             }
         }
     }
