@@ -52,6 +52,8 @@ pub enum Verdict {
 pub struct Seen {
     /// The consumer key that it claims, or, once it is admitted, has.
     pub consumer: Option<String>,
+    /// Whether nothing of the body is left to come.
+    pub body_is_read: bool,
 }
 
 impl Gateway {
@@ -68,14 +70,17 @@ impl Gateway {
     ) -> Result<Admission, Refusal> {
         match route.access {
             Access::Deny => Err(Refusal::RouteDenied { ambiguity: route.ambiguity }),
-            Access::Open => Ok(Admission::Anonymous(AnonymousRequest::new(inbound))),
+            Access::Open => {
+                inbound.hold_form_unjudged(policy, &self.budget).await?;
+                Ok(Admission::Anonymous(AnonymousRequest::new(inbound)))
+            }
             Access::Observe => {
                 let trial = inbound.copy_for_trial(policy, &self.budget).await;
                 let verdict = Verdict::of(self.prove(trial, policy, seen).await);
                 Ok(Admission::Observed(AnonymousRequest::new(inbound), verdict))
             }
             Access::Optional => {
-                inbound.hold_form(policy, &self.budget).await?;
+                inbound.hold_form(policy, &self.budget, self.clock.wall()).await?;
                 if inbound.carries_credentials() {
                     self.prove(inbound, policy, seen).await.map(|proved| Admission::Verified(Box::new(proved)))
                 } else {
@@ -88,7 +93,8 @@ impl Gateway {
 
     /// From what was received to what was proved.
     async fn prove(&self, mut inbound: InboundRequest, policy: &Policy, seen: &mut Seen) -> Result<VerifiedRequest, Refusal> {
-        inbound.hold_form(policy, &self.budget).await?;
+        inbound.hold_form(policy, &self.budget, self.clock.wall()).await?;
+        seen.body_is_read = inbound.is_read();
         if !inbound.carries_credentials() {
             let other = inbound.has_other_authorization();
             return Err(if other { Refusal::OtherScheme } else { Refusal::NoCredentials });
@@ -96,14 +102,14 @@ impl Gateway {
         let settings = &policy.settings;
         let verifier =
             Verifier { settings, nonces: &self.nonces, failures: &self.failures, budget: &self.budget, clock: &self.clock };
-        let signed = inbound.parse_oauth(settings.limits.parameters)?;
+        let signed = inbound.parse_oauth(settings)?;
         seen.consumer = Some(signed.claimed_key().to_owned());
-        self.stay_silent_about_unknown(&signed, policy, verifier)?;
+        self.stay_silent_about_unknown(&signed, policy)?;
         signed.identify(&policy.consumers, self.clock.wall())?.verify(verifier).await
     }
 
     /// Where unknown consumers must not be told apart, one meets the checks that a known one meets before its signature.
-    fn stay_silent_about_unknown(&self, signed: &SignedRequest, policy: &Policy, verifier: Verifier<'_>) -> Result<(), Refusal> {
+    fn stay_silent_about_unknown(&self, signed: &SignedRequest, policy: &Policy) -> Result<(), Refusal> {
         let settings = &policy.settings;
         let known = policy.consumers.get(signed.claimed_key()).is_some_and(|known| known.is_active(self.clock.wall()));
         if settings.refusals.reveal_unknown_consumer || known {
@@ -113,7 +119,7 @@ impl Gateway {
         if !acceptable.contains(&given) {
             return Err(Refusal::SignatureMethodNotTheConsumers { given, acceptable: acceptable.clone() });
         }
-        signed.check_time(verifier)
+        signed.check_time(settings, self.clock.wall())
     }
 }
 

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_lc_rs::signature::{self as lc, ParsedPublicKey, RsaParameters};
 use base64::Engine;
@@ -23,8 +24,37 @@ pub struct PublicKey {
     bits: u32,
     fingerprint: Fingerprint,
     /// A parsed key of aws-lc binds one method; each is made when it is first needed.
-    verifiers: [OnceLock<Option<Box<ParsedPublicKey>>>; SignatureMethod::ALL.len()],
+    verifiers: [OnceLock<Box<Parsed>>; SignatureMethod::ALL.len()],
 }
+
+/// A parsed key that is kept.
+struct Parsed {
+    key: ParsedPublicKey,
+    _place: Place,
+}
+
+/// One of [`MAX_PARSED`] places for parsed keys.
+struct Place;
+
+impl Place {
+    fn take() -> Option<Self> {
+        let taken = PARSED.fetch_add(1, Ordering::Relaxed);
+        let place = Self;
+        (taken < MAX_PARSED).then_some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        PARSED.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+static PARSED: AtomicUsize = AtomicUsize::new(0);
+
+/// How many parsed keys the process keeps, at about 2.7 KiB each; a key beyond them is parsed for each request, which
+/// costs that request some microseconds and nobody else anything.
+const MAX_PARSED: usize = 32_768;
 
 /// Proof that a consumer's private key signed the base string at hand.
 #[derive(Debug)]
@@ -217,20 +247,31 @@ impl PublicKey {
         if expected != actual {
             return Err(SignatureInvalid::Length { expected, actual });
         }
-        let parsed = self.verifier(method).ok_or(SignatureInvalid::Mismatch)?;
-        parsed.verify_sig(message, signature.as_bytes()).map_err(|_| SignatureInvalid::Mismatch)?;
-        Ok(SignatureValid(()))
+        let holds = match self.kept_parsed(method) {
+            Some(parsed) => parsed.verify_sig(message, signature.as_bytes()).is_ok(),
+            None => self.parse(method).is_some_and(|parsed| parsed.verify_sig(message, signature.as_bytes()).is_ok()),
+        };
+        if holds { Ok(SignatureValid(())) } else { Err(SignatureInvalid::Mismatch) }
     }
 
     /// Whether the verifying library takes the key too; asked once when a list is loaded, so that no request finds out.
     pub fn is_verifiable(&self) -> bool {
-        ParsedPublicKey::new(parameters(SignatureMethod::RsaSha1), &self.pkcs1).is_ok()
+        self.parse(SignatureMethod::RsaSha1).is_some()
     }
 
-    fn verifier(&self, method: SignatureMethod) -> Option<&ParsedPublicKey> {
-        self.verifiers[method as usize]
-            .get_or_init(|| ParsedPublicKey::new(parameters(method), &self.pkcs1).ok().map(Box::new))
-            .as_deref()
+    /// The key as parsed before, or parsed now and kept if there is room for it.
+    fn kept_parsed(&self, method: SignatureMethod) -> Option<&ParsedPublicKey> {
+        let verifier = &self.verifiers[method as usize];
+        if let Some(parsed) = verifier.get() {
+            return Some(&parsed.key);
+        }
+        let place = Place::take()?;
+        let parsed = Parsed { key: self.parse(method)?, _place: place };
+        Some(&verifier.get_or_init(|| Box::new(parsed)).key)
+    }
+
+    fn parse(&self, method: SignatureMethod) -> Option<ParsedPublicKey> {
+        ParsedPublicKey::new(parameters(method), &self.pkcs1).ok()
     }
 
     fn from_certificate(der: &[u8]) -> Result<(Self, KeyForm), KeyError> {

@@ -108,6 +108,11 @@ impl Parameters {
         self.pairs.is_empty()
     }
 
+    /// Whether the protocol parameter `name` is there, with whatever value.
+    pub fn has_protocol(&self, name: &str) -> bool {
+        self.pairs[self.protocol.clone()].iter().any(|pair| self.name(pair) == name.as_bytes())
+    }
+
     /// The decoded value of the protocol parameter `name` (one that begins with `oauth_`); the first if it is repeated.
     pub fn protocol(&self, name: &str) -> Option<Cow<'_, [u8]>> {
         debug_assert!(name.starts_with(PROTOCOL_PREFIX), "{name} is no protocol parameter");

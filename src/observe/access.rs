@@ -33,8 +33,8 @@ pub struct AccessRecord {
 /// What was decided about a request.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    /// The status of the answer.
-    pub status: StatusCode,
+    /// The status of the answer; `None` if the client left before there was one.
+    pub status: Option<StatusCode>,
     /// The consumer key: proved if the verdict is `admitted`, else claimed.
     pub consumer: Option<String>,
     /// The user that the backend was told.
@@ -66,17 +66,18 @@ impl AccessRecord {
     }
 
     fn fields<'a>(&'a self, time: &'a str) -> Fields<'a> {
+        let gone = self.outcome.status.is_none();
         Fields {
             time,
             request_id: self.request_id.to_str().unwrap_or_default(),
             peer: self.peer,
             method: self.method.as_str(),
             path: OneLine(&self.path),
-            status: self.outcome.status.as_u16(),
+            status: self.outcome.status.map_or(CLIENT_GONE, |status| status.as_u16()),
             consumer: self.outcome.consumer.as_deref().map(OneLine),
             user: self.outcome.user.as_deref().map(OneLine),
-            verdict: self.outcome.verdict,
-            reason: self.outcome.reason.as_deref(),
+            verdict: if gone { "client_gone" } else { self.outcome.verdict },
+            reason: if gone { Some("the client left before there was an answer") } else { self.outcome.reason.as_deref() },
             gateway_us: micros(self.outcome.gateway),
             upstream_us: self.outcome.upstream.map(micros),
             bytes_out: self.bytes_out,
@@ -113,6 +114,9 @@ impl Serialize for OneLine<'_> {
         serializer.serialize_str(&self.0.chars().map(plain).collect::<String>())
     }
 }
+
+/// What is logged as the status where there is none; nginx made the number known.
+const CLIENT_GONE: u16 = 499;
 
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
@@ -165,7 +169,7 @@ mod tests {
             peer: "192.0.2.1".parse().unwrap(),
             method: Method::GET,
             path: "/a\r\n\u{2028}\u{1b}[31m\u{202e}ä".to_owned(),
-            outcome: Outcome { verdict: "anonymous", ..Outcome::default() },
+            outcome: Outcome { verdict: "anonymous", status: Some(StatusCode::OK), ..Outcome::default() },
             bytes_out: 0,
         };
         let text = serde_json::to_string(&record.fields("t")).unwrap();

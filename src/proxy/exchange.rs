@@ -9,7 +9,7 @@ use hyper::body::{Body, Incoming};
 
 use super::connection::Activity;
 use super::headers;
-use super::plane::Plane;
+use super::plane::{InFlight, Plane};
 use super::pool::{Lease, Timeouts};
 use super::response::{Ending, ResponseBody, Shown, refused};
 use super::tunnel;
@@ -42,7 +42,9 @@ pub(super) async fn exchange(
         bytes_out: 0,
     };
     let ending = Ending { record, sink: Arc::clone(&plane.shared.sink), activity };
-    Exchange { plane, policy, peer, ending, origin: None, reveal: None, has_body }.answer(request).await
+    Exchange { plane, policy, peer, ending, origin: None, reveal: None, close_if_refused: has_body, in_flight: None }
+        .answer(request)
+        .await
 }
 
 /// What is known while a request is answered.
@@ -53,7 +55,9 @@ struct Exchange {
     ending: Ending,
     origin: Option<Origin>,
     reveal: Option<RefusalSettings>,
-    has_body: bool,
+    /// Whether a body may still be coming that nobody will read.
+    close_if_refused: bool,
+    in_flight: Option<InFlight>,
 }
 
 impl Exchange {
@@ -85,6 +89,7 @@ impl Exchange {
             self.reveal = reveal.map(|reveal| RefusalSettings { reveal, ..policy.settings.refusals });
         }
         self.ending.record.outcome.consumer = seen.consumer;
+        self.close_if_refused &= !seen.body_is_read;
     }
 
     fn admitted(&mut self, admission: Admission, route: Decision<'_>, settings: &Settings) -> UpstreamRequest {
@@ -119,13 +124,14 @@ impl Exchange {
 
     async fn send(&mut self, upstream: UpstreamRequest, settings: &Settings) -> Result<(Response<Incoming>, Lease), Refusal> {
         let UpstreamRequest { mut request, upstream } = upstream;
-        let _in_flight = self.plane.shared.in_flight(&upstream)?;
+        self.in_flight = self.plane.shared.in_flight(&upstream)?;
         let client = request.extensions_mut().remove::<hyper::upgrade::OnUpgrade>();
         let asked_for_upgrade = request.headers().contains_key(http::header::UPGRADE);
         let times = Timeouts { connect: settings.timeouts.connect, response: settings.timeouts.response };
         let sent = Instant::now();
         let (mut response, lease) = self.plane.pool.send(request, &upstream, times).await?;
         self.ending.record.outcome.upstream = Some(sent.elapsed());
+        headers::check_response_framing(response.headers())?;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             match client.filter(|_| asked_for_upgrade) {
                 Some(client) => tunnel::open(client, &mut response, self.plane.drain.clone(), settings.timeouts.idle),
@@ -138,20 +144,20 @@ impl Exchange {
     fn backends_answer(mut self, response: Response<Incoming>, lease: Lease) -> Response<ResponseBody> {
         let (mut parts, body) = response.into_parts();
         headers::strip_response(&mut parts.headers, parts.status);
-        self.ending.record.outcome.status = parts.status;
+        self.ending.record.outcome.status = Some(parts.status);
         self.plane.shared.counts.add(self.ending.record.outcome.verdict);
         let timeout = self.policy.settings.timeouts.response;
-        Response::from_parts(parts, ResponseBody::backends(body, lease, timeout, self.ending))
+        Response::from_parts(parts, ResponseBody::backends(body, lease, timeout, self.ending, self.in_flight))
     }
 
     fn refusal(mut self, refusal: &Refusal) -> Response<ResponseBody> {
         let settings = &self.policy.settings;
         let realm = self.origin.as_ref().map_or_else(|| "countersign".to_owned(), Origin::base_url);
-        let shown = Shown { settings: self.reveal.unwrap_or(settings.refusals), realm, close: self.has_body };
+        let shown = Shown { settings: self.reveal.unwrap_or(settings.refusals), realm, close: self.close_if_refused };
         let (mut parts, body) = refused(refusal, &shown).into_parts();
         parts.headers.insert(http::header::CONTENT_LENGTH, body.len().into());
         let outcome = &mut self.ending.record.outcome;
-        outcome.status = refusal.status();
+        outcome.status = Some(refusal.status());
         outcome.verdict = refusal.code();
         outcome.reason = Some(refusal.to_string());
         if outcome.gateway == Duration::ZERO {

@@ -9,6 +9,7 @@ use http::header::{self, CONNECTION, HeaderName, HeaderValue, UPGRADE, VIA};
 use http::{HeaderMap, StatusCode};
 
 use crate::config::IdentityHeaders;
+use crate::refusal::Refusal;
 use crate::request::{Origin, Peer};
 
 /// Takes off what must not reach the backend. `believed`: the peer is a trusted proxy.
@@ -34,6 +35,19 @@ pub fn strip_response(headers: &mut HeaderMap, status: StatusCode) {
         ask_for_upgrade(headers, protocol);
     }
     headers.append(VIA, HeaderValue::from_static(VIA_VALUE));
+}
+
+/// hyper takes `chunked` off an answer and would leave another coding on the bytes that nobody names any more.
+///
+/// # Errors
+/// A coding other than `chunked` alone.
+pub fn check_response_framing(headers: &HeaderMap) -> Result<(), Refusal> {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        _ => Err(Refusal::UpstreamBroken("its answer has a transfer coding other than chunked".to_owned())),
+    }
 }
 
 /// Says where the request came from. What a trusted peer said before stays in front in `X-Forwarded-For` and `Via`.

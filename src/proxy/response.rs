@@ -12,6 +12,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Sleep, sleep};
 
 use super::connection::Activity;
+use super::plane::InFlight;
 use super::pool::Lease;
 use crate::config::{RefusalSettings, Reveal};
 use crate::observe::{AccessRecord, Sink};
@@ -23,6 +24,8 @@ pub(super) struct ResponseBody {
     /// Runs while the backend owes a piece.
     stalled: Option<Pin<Box<Sleep>>>,
     ending: Ending,
+    /// A place among the upstream's requests, held to the end of the answer.
+    _in_flight: Option<InFlight>,
 }
 
 enum Content {
@@ -58,18 +61,24 @@ impl std::error::Error for BrokenAnswer {}
 impl ResponseBody {
     /// A body of ours.
     pub(super) fn own(bytes: Bytes, ending: Ending) -> Self {
-        Self { content: Content::Own(bytes), stalled: None, ending }
+        Self { content: Content::Own(bytes), stalled: None, ending, _in_flight: None }
     }
 
     /// The backend's body; its connection goes back to the pool at the end.
-    pub(super) fn backends(incoming: Incoming, lease: Lease, timeout: Duration, ending: Ending) -> Self {
+    pub(super) fn backends(
+        incoming: Incoming,
+        lease: Lease,
+        timeout: Duration,
+        ending: Ending,
+        in_flight: Option<InFlight>,
+    ) -> Self {
         let mut lease = Some(lease);
         if incoming.is_end_stream()
             && let Some(lease) = lease.take()
         {
             lease.finish();
         }
-        Self { content: Content::Backends { incoming, lease, timeout }, stalled: None, ending }
+        Self { content: Content::Backends { incoming, lease, timeout }, stalled: None, ending, _in_flight: in_flight }
     }
 }
 

@@ -78,16 +78,21 @@ impl RequestBody {
         }
     }
 
-    /// Reads the whole body into memory, if it is not there already.
-    ///
-    /// A declared length over the limit is refused before a byte is read, so that a client that waits for
-    /// `100 Continue` never sends it.
-    pub(super) async fn hold(&mut self, limits: HoldLimits<'_>) -> Result<&Bytes, Refusal> {
-        if let Self::Streaming(incoming) = self {
-            let declared = incoming.size_hint().lower();
-            if declared > limits.one as u64 {
-                return Err(Refusal::BodyTooLarge { limit: limits.one });
+    /// Refuses a declared length over the limit before a byte is read, so that a client that waits for `100 Continue`
+    /// never sends it.
+    pub(super) fn check_declared(&self, limits: HoldLimits<'_>) -> Result<(), Refusal> {
+        match self {
+            Self::Streaming(incoming) if incoming.size_hint().lower() > limits.one as u64 => {
+                Err(Refusal::BodyTooLarge { limit: limits.one })
             }
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads the whole body into memory, if it is not there already.
+    pub(super) async fn hold(&mut self, limits: HoldLimits<'_>) -> Result<&Bytes, Refusal> {
+        self.check_declared(limits)?;
+        if let Self::Streaming(incoming) = self {
             let mut reservation = Reservation { budget: Arc::clone(limits.budget), bytes: 0 };
             let (bytes, complete) = read_up_to(incoming, limits, &mut reservation).await?;
             let held = HeldBody { bytes, _reserved: Arc::new(reservation) };

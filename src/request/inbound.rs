@@ -12,7 +12,8 @@ use super::head::{self, Authorization};
 use super::origin::Origin;
 use crate::config::Settings;
 use crate::oauth::base_string::Scheme;
-use crate::oauth::parameters::{self, Parameters, Raw};
+use crate::oauth::parameters::{self, Raw};
+use crate::oauth::timestamp::Timestamp;
 use crate::policy::Policy;
 use crate::refusal::Refusal;
 
@@ -83,20 +84,37 @@ impl InboundRequest {
             || in_text(self.form())
     }
 
-    /// Holds a form body, after the checks that need no body: those parameters that are there already must be readable,
-    /// and a consumer that they name must be known.
+    /// Holds a form body, after the checks that need no body: its declared length, and what header and query say.
     ///
     /// # Errors
     /// A [`Refusal`] from those checks, or because the body cannot be held.
-    pub async fn hold_form(&mut self, policy: &Policy, budget: &Arc<BodyBudget>) -> Result<(), Refusal> {
+    pub async fn hold_form(&mut self, policy: &Policy, budget: &Arc<BodyBudget>, now: Timestamp) -> Result<(), Refusal> {
         if !self.is_form {
             return Ok(());
         }
+        let limits = hold_limits(&policy.settings, budget);
+        self.body.check_declared(limits)?;
         if head::has_content_coding(&self.parts.headers) {
             return Err(Refusal::FormCoding);
         }
-        self.check_before_the_body(policy)?;
+        self.check_before_the_body(policy, now)?;
+        self.body.hold(limits).await.map(|_| ())
+    }
+
+    /// Holds a form body of a route that asks for no proof, so that credentials in it can be cut.
+    ///
+    /// # Errors
+    /// A [`Refusal`] because the body cannot be held. A coded one cannot be read and is nobody's credentials.
+    pub async fn hold_form_unjudged(&mut self, policy: &Policy, budget: &Arc<BodyBudget>) -> Result<(), Refusal> {
+        if !self.is_form || head::has_content_coding(&self.parts.headers) {
+            return Ok(());
+        }
         self.body.hold(hold_limits(&policy.settings, budget)).await.map(|_| ())
+    }
+
+    /// Whether the whole body was read.
+    pub fn is_read(&self) -> bool {
+        self.body.is_empty() || self.body.held().is_some()
     }
 
     /// Splits off what a trial run may verify, while the request itself passes on.
@@ -130,24 +148,6 @@ impl InboundRequest {
     pub(super) fn raw_parameters(&self) -> Raw<'_> {
         let header = self.parts.headers.get(AUTHORIZATION).and_then(|value| head::oauth_credentials(value.as_bytes()));
         Raw { header, query: self.query(), form: self.form() }
-    }
-
-    fn check_before_the_body(&self, policy: &Policy) -> Result<(), Refusal> {
-        if self.authorization == Authorization::Several {
-            return Err(Refusal::SeveralAuthorizations);
-        }
-        if !self.carries_credentials() {
-            return Ok(());
-        }
-        let parameters =
-            Parameters::collect(self.raw_parameters(), policy.settings.limits.parameters).map_err(Refusal::Malformed)?;
-        let Some(key) = parameters.protocol("oauth_consumer_key") else { return Ok(()) };
-        let known = std::str::from_utf8(&key).is_ok_and(|key| policy.consumers.get(key).is_some());
-        // Where unknown consumers must not be told apart, the body is read for them as for any other.
-        if known || !policy.settings.refusals.reveal_unknown_consumer {
-            return Ok(());
-        }
-        Err(Refusal::ConsumerUnknown { key: String::from_utf8_lossy(&key).into_owned() })
     }
 
     fn mentions_body_hash(&self) -> bool {

@@ -1,8 +1,8 @@
 //! What the client believes to talk to: scheme, authority and outer path prefix, derived in exactly one way.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use ipnet::IpNet;
 
 use crate::config::{PublicUrl, Settings};
@@ -60,16 +60,16 @@ impl Origin {
     /// Takes over what a trusted peer says. `X-Forwarded-*` go before `Forwarded`: proxies that set the former often
     /// pass the latter on from the client as it came.
     fn believe(&mut self, headers: &HeaderMap, trusted: &[IpNet]) -> Result<(), Refusal> {
-        let chain = list(headers, "x-forwarded-for");
-        let x_forwarded = ["x-forwarded-proto", "x-forwarded-host", "x-forwarded-port"].map(|name| list(headers, name));
-        if chain.is_empty() && x_forwarded.iter().all(Vec::is_empty) {
+        let chain = list(headers, "x-forwarded-for")?;
+        let (protos, hosts) = (list(headers, "x-forwarded-proto")?, list(headers, "x-forwarded-host")?);
+        let ports = list(headers, "x-forwarded-port")?;
+        if chain.is_empty() && protos.is_empty() && hosts.is_empty() && ports.is_empty() {
             self.believe_forwarded(headers, trusted)?;
         } else {
             let hops = self.follow(chain.iter().map(|address| parse_node(address)), trusted);
-            let [proto, host, port] = x_forwarded.map(|values| nth_from_end(&values, hops).map(str::to_owned));
-            self.set(proto.as_deref(), host.as_deref(), port.as_deref())?;
+            self.set(nth_from_end(&protos, hops), nth_from_end(&hosts, hops), nth_from_end(&ports, hops))?;
         }
-        if let Some(prefix) = list(headers, "x-forwarded-prefix").first() {
+        if let Some(prefix) = list(headers, "x-forwarded-prefix")?.first() {
             let prefix = prefix.trim_end_matches('/');
             if !prefix.is_empty() && !prefix.starts_with('/') {
                 return Err(Refusal::BadRequest("X-Forwarded-Prefix of the trusted proxy does not begin with a slash"));
@@ -81,7 +81,7 @@ impl Origin {
 
     /// RFC 7239: each proxy adds an element at the end.
     fn believe_forwarded(&mut self, headers: &HeaderMap, trusted: &[IpNet]) -> Result<(), Refusal> {
-        let elements: Vec<Element> = list(headers, "forwarded").iter().map(|text| Element::parse(text)).collect();
+        let elements = forwarded_elements(headers)?;
         if elements.is_empty() {
             return Ok(());
         }
@@ -92,13 +92,14 @@ impl Origin {
     }
 
     /// Walks from the peer towards the client as long as addresses are trusted. Returns how many entries count.
+    ///
+    /// An entry that is no address (`unknown`, a pseudonym) ends the walk at nobody's address, which is in no list.
     fn follow(&mut self, chain: impl DoubleEndedIterator<Item = Option<IpAddr>>, trusted: &[IpNet]) -> usize {
         let mut hops = 0;
         for address in chain.rev() {
             hops += 1;
-            let Some(address) = address else { break };
-            self.client = address;
-            if !is_in(trusted, address) {
+            self.client = address.unwrap_or(NOBODY);
+            if !is_in(trusted, self.client) {
                 break;
             }
         }
@@ -154,11 +155,32 @@ impl Element {
     }
 }
 
-/// The comma-separated values of all lines of a header, in order.
-fn list(headers: &HeaderMap, name: &str) -> Vec<String> {
-    let lines = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-    let values = lines.flat_map(|line| split_outside_quotes(line, b','));
-    values.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty()).collect()
+/// The comma-separated values of all lines of an `X-Forwarded-*` header, in order; quotes mean nothing in them.
+fn list(headers: &HeaderMap, name: &str) -> Result<Vec<String>, Refusal> {
+    let mut values = Vec::new();
+    for line in headers.get_all(name) {
+        let parts = readable(line)?.split(',').map(str::trim).filter(|value| !value.is_empty());
+        values.extend(parts.map(str::to_owned));
+    }
+    Ok(values)
+}
+
+fn forwarded_elements(headers: &HeaderMap) -> Result<Vec<Element>, Refusal> {
+    let mut elements = Vec::new();
+    for line in headers.get_all("forwarded") {
+        let line = readable(line)?;
+        // What a client leaves open would swallow the proxy's own entry behind it.
+        if line.matches('"').count() % 2 != 0 || line.contains('\\') {
+            return Err(Refusal::BadRequest("the trusted proxy forwards a Forwarded header with an open quote or an escape"));
+        }
+        elements.extend(split_outside_quotes(line, b',').into_iter().filter(|text| !text.trim().is_empty()).map(Element::parse));
+    }
+    Ok(elements)
+}
+
+/// A line that cannot be read whole cannot be read in part: what a client put in front must not hide the rest.
+fn readable(line: &HeaderValue) -> Result<&str, Refusal> {
+    line.to_str().map_err(|_| Refusal::BadRequest("the trusted proxy forwards a header that is not ASCII"))
 }
 
 fn split_outside_quotes(text: &str, separator: u8) -> Vec<&str> {
@@ -185,6 +207,9 @@ fn parse_node(text: &str) -> Option<IpAddr> {
     }
     text.rsplit_once(':')?.0.parse().ok()
 }
+
+/// Stands for a client whose address nobody knows.
+const NOBODY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 #[cfg(test)]
 mod tests {

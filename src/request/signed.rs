@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use super::head::Authorization;
 use super::inbound::InboundRequest;
+use crate::config::Settings;
 use crate::consumers::{Consumer, ConsumerList};
 use crate::oauth::nonce::Nonce;
 use crate::oauth::parameters::Parameters;
 use crate::oauth::signature::{Signature, SignatureMethod};
 use crate::oauth::timestamp::Timestamp;
+use crate::policy::Policy;
 use crate::refusal::Refusal;
 
 /// A request whose protocol parameters are complete, single and well-formed (RFC 5849 §3.1, §3.2).
@@ -44,13 +46,39 @@ impl InboundRequest {
     ///
     /// # Errors
     /// 400-class refusals: absent, repeated, malformed or unacceptable parameters, in that order.
-    pub fn parse_oauth(self, parameter_limit: usize) -> Result<SignedRequest, Refusal> {
+    pub fn parse_oauth(self, settings: &Settings) -> Result<SignedRequest, Refusal> {
+        let parameters = self.parameters(settings)?;
+        let claims = Claims::read(&parameters, settings)?;
+        Ok(SignedRequest { inbound: self, parameters, claims })
+    }
+
+    /// What can be said before a form body is read, as it must be before `100 Continue`: a header or query that is
+    /// complete without the form is judged as far as it goes, all but the signature itself.
+    pub(super) fn check_before_the_body(&self, policy: &Policy, now: Timestamp) -> Result<(), Refusal> {
+        if !self.carries_credentials() {
+            return Ok(());
+        }
+        let settings = &policy.settings;
+        let parameters = self.parameters(settings)?;
+        if !REQUIRED.iter().all(|name| parameters.has_protocol(name)) {
+            return Ok(());
+        }
+        let claims = Claims::read(&parameters, settings)?;
+        claims.check_time(settings, now)?;
+        // Where unknown consumers must not be told apart, the body is read for them as for any other.
+        if !settings.refusals.reveal_unknown_consumer {
+            return Ok(());
+        }
+        let consumer = claims.identify(&policy.consumers, now)?;
+        claims.check_method(consumer)?;
+        claims.check_length(consumer).map(|_| ())
+    }
+
+    fn parameters(&self, settings: &Settings) -> Result<Parameters, Refusal> {
         if self.authorization == Authorization::Several {
             return Err(Refusal::SeveralAuthorizations);
         }
-        let parameters = Parameters::collect(self.raw_parameters(), parameter_limit).map_err(Refusal::Malformed)?;
-        let claims = Claims::read(&parameters)?;
-        Ok(SignedRequest { inbound: self, parameters, claims })
+        Parameters::collect(self.raw_parameters(), settings.limits.parameters).map_err(Refusal::Malformed)
     }
 }
 
@@ -60,14 +88,8 @@ impl SignedRequest {
     /// # Errors
     /// [`Refusal::ConsumerUnknown`], [`Refusal::ConsumerDisabled`] or [`Refusal::ConsumerExpired`].
     pub fn identify(self, consumers: &ConsumerList, now: Timestamp) -> Result<IdentifiedRequest, Refusal> {
-        let Some(candidate) = consumers.get(&self.claims.consumer_key) else {
-            return Err(Refusal::ConsumerUnknown { key: self.claims.consumer_key });
-        };
-        match candidate {
-            consumer if !consumer.enabled => Err(Refusal::ConsumerDisabled),
-            consumer if !consumer.is_active(now) => Err(Refusal::ConsumerExpired),
-            consumer => Ok(IdentifiedRequest { candidate: Arc::clone(consumer), signed: self }),
-        }
+        let candidate = Arc::clone(self.claims.identify(consumers, now)?);
+        Ok(IdentifiedRequest { candidate, signed: self })
     }
 
     /// The consumer key that the request claims, for the log.
@@ -75,20 +97,60 @@ impl SignedRequest {
         &self.claims.consumer_key
     }
 
-    /// The claimed timestamp.
-    pub fn timestamp(&self) -> Timestamp {
-        self.claims.timestamp
-    }
-
     /// The claimed method.
     pub fn signature_method(&self) -> SignatureMethod {
         self.claims.method
     }
+
+    /// Whether the claimed timestamp lies in the window.
+    ///
+    /// # Errors
+    /// [`Refusal::TimestampOutside`] with what is accepted now.
+    pub fn check_time(&self, settings: &Settings, now: Timestamp) -> Result<(), Refusal> {
+        self.claims.check_time(settings, now)
+    }
 }
 
 impl Claims {
-    fn read(parameters: &Parameters) -> Result<Self, Refusal> {
-        let absent: Vec<&'static str> = REQUIRED.into_iter().filter(|name| parameters.protocol(name).is_none()).collect();
+    fn identify<'c>(&self, consumers: &'c ConsumerList, now: Timestamp) -> Result<&'c Arc<Consumer>, Refusal> {
+        match consumers.get(&self.consumer_key) {
+            None => Err(Refusal::ConsumerUnknown { key: self.consumer_key.clone() }),
+            Some(consumer) if !consumer.enabled => Err(Refusal::ConsumerDisabled),
+            Some(consumer) if !consumer.is_active(now) => Err(Refusal::ConsumerExpired),
+            Some(consumer) => Ok(consumer),
+        }
+    }
+
+    /// The method is the consumer's property, never the request's choice.
+    pub(super) fn check_method(&self, consumer: &Consumer) -> Result<(), Refusal> {
+        let acceptable = &consumer.signature_methods;
+        if acceptable.contains(&self.method) {
+            return Ok(());
+        }
+        Err(Refusal::SignatureMethodNotTheConsumers { given: self.method, acceptable: acceptable.clone() })
+    }
+
+    pub(super) fn check_time(&self, settings: &Settings, now: Timestamp) -> Result<(), Refusal> {
+        let window = settings.verify.window;
+        let outside = window.check(self.timestamp, now);
+        outside.map_err(|outside| Refusal::TimestampOutside { outside, acceptable: window.acceptable(now) })
+    }
+
+    /// A signature of another length than any of the keys' is wrong without an RSA operation.
+    pub(super) fn check_length(&self, consumer: &Consumer) -> Result<&Signature, Refusal> {
+        let signature = self.signature.as_ref().ok_or(Refusal::SignatureUndecodable)?;
+        let actual = signature.as_bytes().len();
+        let mut lengths = consumer.public_keys.iter().map(|key| key.signature_len());
+        match lengths.next() {
+            Some(first) if first != actual && !lengths.any(|length| length == actual) => {
+                Err(Refusal::SignatureLength { expected: first, actual })
+            }
+            _ => Ok(signature),
+        }
+    }
+
+    fn read(parameters: &Parameters, settings: &Settings) -> Result<Self, Refusal> {
+        let absent: Vec<&'static str> = REQUIRED.into_iter().filter(|name| !parameters.has_protocol(name)).collect();
         if !absent.is_empty() {
             return Err(Refusal::ParametersAbsent(absent));
         }
@@ -97,7 +159,7 @@ impl Claims {
             return Err(Refusal::ParametersRepeated(repeated));
         }
         let value = |name| parameters.protocol(name).unwrap_or_default();
-        let method = read_method(&value("oauth_signature_method"))?;
+        let method = read_method(&value("oauth_signature_method"), settings)?;
         if parameters.protocol("oauth_version").is_some_and(|version| &*version != b"1.0") {
             return Err(Refusal::VersionRejected);
         }
@@ -123,10 +185,10 @@ impl Claims {
 /// RFC 5849 §3.1; `oauth_token` may be left out and `oauth_version` is optional.
 const REQUIRED: [&str; 5] = ["oauth_consumer_key", "oauth_signature_method", "oauth_signature", "oauth_timestamp", "oauth_nonce"];
 
-fn read_method(value: &[u8]) -> Result<SignatureMethod, Refusal> {
+fn read_method(value: &[u8], settings: &Settings) -> Result<SignatureMethod, Refusal> {
     SignatureMethod::parse(value).ok_or_else(|| Refusal::SignatureMethodUnknown {
         given: String::from_utf8_lossy(value).into_owned(),
-        acceptable: SignatureMethod::ALL.to_vec(),
+        acceptable: settings.verify.signature_methods.clone(),
     })
 }
 

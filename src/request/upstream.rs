@@ -1,12 +1,11 @@
 //! What goes to the backend: the bytes that were verified, without credentials, with the identity added last.
 
-use std::fmt::Write;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST, TRANSFER_ENCODING};
 use http::uri::PathAndQuery;
-use http::{HeaderName, HeaderValue, Uri};
+use http::{HeaderName, HeaderValue, Method, Uri};
 use hyper::body::Body;
 
 use super::body::OutgoingBody;
@@ -15,6 +14,7 @@ use super::inbound::InboundRequest;
 use super::origin::is_in;
 use super::verified::VerifiedRequest;
 use crate::config::{HostHeader, IdentityHeaders, Settings, Upstream};
+use crate::consumers::identity_value;
 use crate::oauth::parameters;
 use crate::proxy::headers;
 use crate::routes::{Access, Cookies, Rule};
@@ -87,7 +87,7 @@ impl UpstreamRequest {
             headers.remove(HOST);
         }
         let body = inbound.body.into_outgoing(settings.timeouts.body);
-        frame(headers, &body);
+        frame(headers, &inbound.parts.method, &body);
         let mut request = http::Request::new(body);
         *request.method_mut() = inbound.parts.method;
         *request.uri_mut() = origin_form(inbound.parts.uri);
@@ -99,7 +99,8 @@ impl UpstreamRequest {
     }
 
     fn set(&mut self, name: &HeaderName, value: &str) {
-        self.request.headers_mut().insert(name.clone(), identity_value(value));
+        let value = HeaderValue::try_from(&*identity_value(value)).expect("visible ASCII is a header value");
+        self.request.headers_mut().insert(name.clone(), value);
     }
 }
 
@@ -145,38 +146,18 @@ fn origin_form(uri: Uri) -> Uri {
 }
 
 /// Makes the framing anew from the body's real length; hyper would take a chunked body off a GET.
-fn frame(headers: &mut http::HeaderMap, body: &OutgoingBody) {
-    headers.remove(CONTENT_LENGTH);
+///
+/// An empty body is said to be empty where the client said so, and where the method expects one (RFC 9110 §8.6).
+fn frame(headers: &mut http::HeaderMap, method: &Method, body: &OutgoingBody) {
+    let said = headers.remove(CONTENT_LENGTH).is_some();
     headers.remove(TRANSFER_ENCODING);
     match body.size_hint().exact() {
-        Some(0) => {}
+        Some(0) if !said && !matches!(*method, Method::POST | Method::PUT | Method::PATCH) => {}
         Some(length) => {
             headers.insert(CONTENT_LENGTH, length.into());
         }
         None => {
             headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
         }
-    }
-}
-
-/// Bytes outside 0x21–0x7E are percent-encoded, so that any key or user is one header value.
-pub(crate) fn identity_value(text: &str) -> HeaderValue {
-    let mut value = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            0x21..=0x7e => value.push(char::from(byte)),
-            other => write!(value, "%{other:02X}").expect("writing to a String does not fail"),
-        }
-    }
-    value.parse().expect("visible ASCII is a header value")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_identity_is_one_visible_ascii_value() {
-        assert_eq!(identity_value("jira:4711 ä\r\n"), "jira:4711%20%C3%A4%0D%0A");
     }
 }

@@ -31,7 +31,6 @@ use crate::oauth::base_string::SignatureBaseString;
 use crate::oauth::body_hash::BodyHash;
 use crate::oauth::key::SignatureValid;
 use crate::oauth::parameters::Source;
-use crate::oauth::signature::Signature;
 use crate::refusal::Refusal;
 use crate::replay::{NonceId, NonceRecorded, NonceRefused, NonceTable, Shares};
 
@@ -79,8 +78,9 @@ impl IdentifiedRequest {
     /// # Errors
     /// The first [`Refusal`] on the way.
     pub async fn verify(mut self, with: Verifier<'_>) -> Result<VerifiedRequest, Refusal> {
-        self.check_method()?;
-        self.check_time(with)?;
+        let claims = &self.signed.claims;
+        claims.check_method(&self.candidate)?;
+        claims.check_time(with.settings, with.clock.wall())?;
         let signature_valid = self.check_signature(with)?;
         let nonce = self.nonce_id(with.nonces);
         with.nonces.peek(nonce).map_err(|refused| nonce_refusal(refused, with))?;
@@ -98,44 +98,18 @@ impl IdentifiedRequest {
         &self.candidate
     }
 
-    /// The method is the consumer's property, never the request's choice.
-    fn check_method(&self) -> Result<(), Refusal> {
-        let (given, acceptable) = (self.signed.claims.method, &self.candidate.signature_methods);
-        if acceptable.contains(&given) {
-            return Ok(());
-        }
-        Err(Refusal::SignatureMethodNotTheConsumers { given, acceptable: acceptable.clone() })
-    }
-
-    fn check_time(&self, with: Verifier<'_>) -> Result<(), Refusal> {
-        self.signed.check_time(with)
-    }
-
     /// Several keys stand while one is rolled over; the signature must hold under one of them.
     fn check_signature(&self, with: Verifier<'_>) -> Result<SignatureValid, Refusal> {
-        let Claims { signature, method, .. } = &self.signed.claims;
-        let signature = signature.as_ref().ok_or(Refusal::SignatureUndecodable)?;
-        self.check_length(signature)?;
+        let signature = self.signed.claims.check_length(&self.candidate)?;
+        let method = self.signed.claims.method;
         let client = self.client();
         with.failures.check(client, &self.candidate.key).map_err(|retry_after| Refusal::TooManyFailures { retry_after })?;
         let base_string = self.signed.base_string();
-        let proof = self.candidate.public_keys.iter().find_map(|key| key.verify(*method, &base_string, signature).ok());
+        let proof = self.candidate.public_keys.iter().find_map(|key| key.verify(method, &base_string, signature).ok());
         proof.ok_or_else(|| {
             with.failures.record(client, &self.candidate.key);
             Refusal::SignatureMismatch { base_string: Box::new(base_string) }
         })
-    }
-
-    /// A signature of another length than any of the keys' is wrong without an RSA operation.
-    fn check_length(&self, signature: &Signature) -> Result<(), Refusal> {
-        let actual = signature.as_bytes().len();
-        let mut lengths = self.candidate.public_keys.iter().map(|key| key.signature_len());
-        match lengths.next() {
-            Some(first) if first != actual && !lengths.any(|length| length == actual) => {
-                Err(Refusal::SignatureLength { expected: first, actual })
-            }
-            _ => Ok(()),
-        }
     }
 
     fn nonce_id(&self, nonces: &NonceTable) -> NonceId {
@@ -160,7 +134,7 @@ impl IdentifiedRequest {
         if !consumer.may_reach(inbound.method(), inbound.path()) {
             return Err(Refusal::ConsumerMayNotReach);
         }
-        match self.signed.requestor()? {
+        match self.signed.requestor(consumer.two_legged.impersonation)? {
             Some(_) if !consumer.two_legged.impersonation => Err(Refusal::ImpersonationDenied),
             Some(user) => Ok(Some(user)),
             None => Ok(consumer.two_legged.execute_as.clone()),
@@ -199,26 +173,24 @@ impl IdentifiedRequest {
 }
 
 impl SignedRequest {
-    /// Whether the claimed timestamp lies in the window.
-    ///
-    /// # Errors
-    /// [`Refusal::TimestampOutside`] with what is accepted now.
-    pub fn check_time(&self, with: Verifier<'_>) -> Result<(), Refusal> {
-        let (window, now) = (with.settings.verify.window, with.clock.wall());
-        let outside = window.check(self.claims.timestamp, now);
-        outside.map_err(|outside| Refusal::TimestampOutside { outside, acceptable: window.acceptable(now) })
-    }
-
     /// The one text that the signature is checked against.
     fn base_string(&self) -> SignatureBaseString {
         let uri = self.inbound.origin.base_string_uri(self.inbound.path());
         SignatureBaseString::new(self.inbound.method().as_str(), &uri, &self.parameters)
     }
 
-    /// The user whom a consumer asks to act as: `xoauth_requestor_id`, signed in query or form.
-    fn requestor(&self) -> Result<Option<String>, Refusal> {
-        let mut values = self.parameters.values("xoauth_requestor_id").filter(|(source, _)| *source != Source::Header);
-        let rejected = || Refusal::ParameterRejected { name: "xoauth_requestor_id", expected: "one user's name" };
+    /// The user whom a consumer asks to act as: `xoauth_requestor_id`, signed in query or form; else `user_id`, which
+    /// counts only where impersonation is allowed, since applications have parameters of that name of their own.
+    fn requestor(&self, user_id_counts: bool) -> Result<Option<String>, Refusal> {
+        match self.named_user("xoauth_requestor_id")? {
+            None if user_id_counts => self.named_user("user_id"),
+            named => Ok(named),
+        }
+    }
+
+    fn named_user(&self, name: &'static str) -> Result<Option<String>, Refusal> {
+        let mut values = self.parameters.values(name).filter(|(source, _)| *source != Source::Header);
+        let rejected = || Refusal::ParameterRejected { name, expected: "one user's name" };
         let Some((_, value)) = values.next() else { return Ok(None) };
         let user = String::from_utf8(value.into_owned()).map_err(|_| rejected())?;
         let single = values.next().is_none() && !user.is_empty() && !user.chars().any(char::is_control);
