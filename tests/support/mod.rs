@@ -12,6 +12,7 @@ pub mod keys;
 pub mod message;
 pub mod percent;
 pub mod signer;
+pub mod tools;
 pub mod wait;
 
 pub use backend::{Backend, Record, Wire, response};

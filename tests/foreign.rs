@@ -1,0 +1,174 @@
+//! Foreign OAuth clients and a foreign application, all unmodified, at the started gateway.
+//!
+//! tests/interop/README.md says who they are and what is asked of them; the scripts there judge each case.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests: whatever goes wrong here ends one")]
+
+mod support;
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{LazyLock, mpsc};
+use std::time::{Duration, Instant};
+
+use support::{Consumer, Gateway, KeyPair, RSA_1024, RSA_2048, RSA_4096, tools};
+use tempfile::TempDir;
+
+#[test]
+fn python_clients_are_admitted_as_they_are() {
+    let site = Site::with_the_echo();
+    site.run(site.all_consumers(tools::python("clients_python.py")));
+}
+
+#[test]
+fn the_node_client_is_admitted_where_it_signs_right() {
+    let site = Site::with_the_echo();
+    site.run(site.all_consumers(tools::node("clients_node.js")));
+}
+
+#[test]
+fn roundup_sees_the_user_that_the_consumer_executes_as() {
+    let folder = TempDir::new().unwrap();
+    let home = folder.path().join("tracker");
+    let server = Server::start("roundup_app.py", &home);
+    let consumer = Consumer::new("tracker-client", &RSA_2048).with("two_legged: { execute_as: alice }");
+    let gateway = Gateway::builder().upstream_setting(&server.url()).consumer(consumer).start();
+    let site = Site { gateway, server, folder };
+    let mut client = tools::python("roundup_client.py");
+    client.args(["--gateway", &site.gateway_url(), "--user", "alice", "--accesses"]).arg(home.with_extension("accesses"));
+    client.args(["--consumer", &credentials("tracker-client", "rsa-2048-a")]);
+    site.run(client);
+}
+
+/// Consumers with keys of every size in use. The Python clients make all their calls as the first, and a few as the others.
+static CONSUMERS: [(&str, &LazyLock<KeyPair>, &str); 3] = [
+    ("jira:0c6b5a5e-5fb8-4a8e", &RSA_2048, "rsa-2048-a"),
+    ("www.google.com", &RSA_1024, "rsa-1024-a"),
+    ("Confluence:5413647675", &RSA_4096, "rsa-4096-a"),
+];
+
+/// How long a server may take until it listens; Roundup makes its database first.
+const START: Duration = Duration::from_secs(120);
+
+/// How long a client may take for all its cases; on an idle machine it is some seconds.
+const RUN: Duration = Duration::from_secs(300);
+
+/// An application with a gateway in front of it, and the files of both.
+struct Site {
+    gateway: Gateway,
+    #[expect(dead_code, reason = "held so that it runs")]
+    server: Server,
+    folder: TempDir,
+}
+
+impl Site {
+    fn with_the_echo() -> Self {
+        let folder = TempDir::new().unwrap();
+        let server = Server::start("echo_backend.py", &record(&folder));
+        let gateway = Gateway::builder().upstream_setting(&server.url());
+        let gateway = CONSUMERS.iter().fold(gateway, |gateway, (key, pair, _)| gateway.consumer(Consumer::new(key, pair)));
+        Self { gateway: gateway.start(), server, folder }
+    }
+
+    /// The arguments of the clients that talk to the echo.
+    fn all_consumers(&self, mut client: Command) -> Command {
+        client.args(["--gateway", &self.gateway_url(), "--record"]).arg(record(&self.folder));
+        for (key, _, file) in CONSUMERS {
+            client.args(["--consumer", &credentials(key, file)]);
+        }
+        client
+    }
+
+    fn gateway_url(&self) -> String {
+        format!("http://{}", self.gateway.address())
+    }
+
+    /// Runs a client to its end; every case must pass, and there must be one.
+    #[track_caller]
+    fn run(&self, mut client: Command) {
+        let [out, err] = ["client.out", "client.err"].map(|name| self.folder.path().join(name));
+        let child = client.stdout(File::create(&out).unwrap()).stderr(File::create(&err).unwrap()).spawn();
+        let status = Running(child.expect("the client starts: run ./tests/run, which installs what it needs")).wait(RUN);
+        let (out, err) = (std::fs::read_to_string(out).unwrap(), std::fs::read_to_string(err).unwrap());
+        println!("{out}{err}");
+        assert!(status.is_some_and(|status| status.success()), "{client:?}: {status:?} (none: it took over {RUN:?})");
+        let passed = out.lines().filter(|line| line.starts_with("ok ")).count();
+        assert!(passed > 0);
+        assert_eq!(out.lines().last(), Some(&*format!("{passed} passed, 0 failed")));
+    }
+}
+
+/// A server of tests/interop.
+struct Server {
+    port: u16,
+    running: Running,
+    /// What it writes to standard error; shown where the test fails.
+    said: PathBuf,
+}
+
+impl Server {
+    #[track_caller]
+    fn start(script: &str, argument: &Path) -> Self {
+        let said = argument.with_extension("err");
+        let child = tools::python(script).arg(argument).stdout(Stdio::piped()).stderr(File::create(&said).unwrap()).spawn();
+        let mut server = Self { port: 0, running: Running(child.unwrap()), said };
+        let mut stdout = BufReader::new(server.running.0.stdout.take().unwrap());
+        let (sender, first_line) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            let _ = stdout.read_line(&mut line);
+            sender.send(line)
+        });
+        let line = first_line.recv_timeout(START).unwrap_or_else(|_| panic!("{script} prints nothing"));
+        server.port = line.trim().parse().unwrap_or_else(|_| panic!("{script} prints {line:?} for its port"));
+        server
+    }
+
+    fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("the application said:\n{}", std::fs::read_to_string(&self.said).unwrap_or_default());
+        }
+    }
+}
+
+/// A process that ends with the test, whatever the test comes to.
+struct Running(Child);
+
+impl Running {
+    /// `None` when the time is over.
+    fn wait(&mut self, time: Duration) -> Option<ExitStatus> {
+        let start = Instant::now();
+        while start.elapsed() < time {
+            if let Some(status) = self.0.try_wait().unwrap() {
+                return Some(status);
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        None
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// What reached the echo.
+fn record(folder: &TempDir) -> PathBuf {
+    folder.path().join("record")
+}
+
+/// A consumer with the file of its private key, as the clients take it.
+fn credentials(consumer: &str, key: &str) -> String {
+    format!("{consumer}={}/tests/data/keys/{key}.pem", env!("CARGO_MANIFEST_DIR"))
+}

@@ -1,0 +1,35 @@
+//! The foreign programs that `./tests/run` installs, and the scripts of tests/interop that drive them.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// A Python script of tests/interop, in the venv with oauthlib, requests-oauthlib, jira and Roundup.
+#[track_caller]
+pub fn python(script: &str) -> Command {
+    let mut command = Command::new(installed("venv/bin/python"));
+    // The import of a neighbour would leave its bytecode in the source tree.
+    command.env("PYTHONDONTWRITEBYTECODE", "1").arg(scripts().join(script)).stdin(Stdio::null());
+    command
+}
+
+/// A Node script of tests/interop, with `oauth-1.0a` at hand.
+#[track_caller]
+pub fn node(script: &str) -> Command {
+    let mut command = Command::new("node");
+    command.env("NODE_PATH", installed("node_modules")).arg(scripts().join(script)).stdin(Stdio::null());
+    command
+}
+
+fn scripts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop")
+}
+
+/// A test that needs a tool fails without it: left out, nobody would notice that it never runs.
+#[track_caller]
+fn installed(path: &str) -> PathBuf {
+    let folder = std::env::var_os("COUNTERSIGN_TEST_TOOLS")
+        .expect("COUNTERSIGN_TEST_TOOLS names no folder of foreign clients: run ./tests/run, which installs them");
+    let path = Path::new(&folder).join(path);
+    assert!(path.exists(), "there is no {}: run ./tests/run, which installs it", path.display());
+    path
+}
