@@ -72,7 +72,7 @@ impl Section {
         let group = format!("-{}", child.id());
         let output = child.wait_with_output().unwrap();
         // Fails where nothing is left of the group.
-        let _ = Command::new("kill").args(["-TERM", "--", &group]).status();
+        let _ = Command::new("kill").args(["-TERM", "--", &group]).stderr(Stdio::null()).status();
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         let logs: Vec<String> = ["access.log", "application.log"]
             .iter()

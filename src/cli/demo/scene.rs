@@ -89,3 +89,36 @@ fn header(stage: &Stage, key: &SigningKey, target: &str) -> Result<String, Failu
 
 const ASKED: &str = "/invoices?year=2026";
 const TAMPERED: &str = "/invoices?year=2025";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scene(status: StatusCode, problem: Option<&'static str>, reaches_the_application: bool) -> Scene {
+        Scene { title: "", target: ASKED, authorization: None, status, problem, reaches_the_application }
+    }
+
+    fn played(status: StatusCode, problem: Option<&str>, seen: &[Seen]) -> Played {
+        let problem = problem.map(str::to_owned);
+        Played { status, problem, text: String::new(), log: String::new(), seen: seen.to_vec() }
+    }
+
+    #[test]
+    fn only_the_answer_that_is_deserved_is_right() {
+        let as_demo = Seen { line: String::new(), consumer: Some(CONSUMER.into()), has_authorization: false };
+        let signed = scene(StatusCode::OK, None, true);
+        assert!(played(StatusCode::OK, None, &[as_demo.clone()]).is_right(&signed));
+        assert!(!played(StatusCode::OK, None, &[]).is_right(&signed));
+        assert!(!played(StatusCode::OK, None, &[as_demo.clone(), as_demo.clone()]).is_right(&signed));
+        let with_credentials = Seen { has_authorization: true, ..as_demo.clone() };
+        assert!(!played(StatusCode::OK, None, &[with_credentials]).is_right(&signed));
+        let nobody = Seen { consumer: None, ..as_demo.clone() };
+        assert!(!played(StatusCode::OK, None, &[nobody]).is_right(&signed));
+
+        let replayed = scene(StatusCode::UNAUTHORIZED, Some("nonce_used"), false);
+        assert!(played(StatusCode::UNAUTHORIZED, Some("nonce_used"), &[]).is_right(&replayed));
+        assert!(!played(StatusCode::UNAUTHORIZED, Some("signature_invalid"), &[]).is_right(&replayed));
+        assert!(!played(StatusCode::OK, None, &[]).is_right(&replayed));
+        assert!(!played(StatusCode::UNAUTHORIZED, Some("nonce_used"), &[as_demo]).is_right(&replayed));
+    }
+}
