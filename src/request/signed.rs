@@ -69,9 +69,7 @@ impl InboundRequest {
         if !settings.refusals.reveal_unknown_consumer {
             return Ok(());
         }
-        let consumer = claims.identify(&policy.consumers, now)?;
-        claims.check_method(consumer)?;
-        claims.check_length(consumer).map(|_| ())
+        claims.check_method(claims.identify(&policy.consumers, now)?)
     }
 
     fn parameters(&self, settings: &Settings) -> Result<Parameters, Refusal> {

@@ -107,7 +107,7 @@ mod tests {
     fn only_the_answer_that_is_deserved_is_right() {
         let as_demo = Seen { line: String::new(), consumer: Some(CONSUMER.into()), has_authorization: false };
         let signed = scene(StatusCode::OK, None, true);
-        assert!(played(StatusCode::OK, None, &[as_demo.clone()]).is_right(&signed));
+        assert!(played(StatusCode::OK, None, std::slice::from_ref(&as_demo)).is_right(&signed));
         assert!(!played(StatusCode::OK, None, &[]).is_right(&signed));
         assert!(!played(StatusCode::OK, None, &[as_demo.clone(), as_demo.clone()]).is_right(&signed));
         let with_credentials = Seen { has_authorization: true, ..as_demo.clone() };
