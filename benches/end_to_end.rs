@@ -67,7 +67,8 @@ fn measure(options: &Options) -> Result<()> {
     let backend = Backend::start()?;
 
     let consumer = Consumer::generate()?;
-    fs::write(folder.path().join("consumers.yaml"), consumer.entry()?)?;
+    fs::create_dir(folder.path().join("lists"))?;
+    fs::write(folder.path().join("lists/consumers.yaml"), consumer.entry()?)?;
     let signed = Instant::now();
     let mut requests = consumer.sign(options.requests + WARM_UP)?;
     println!("signed {} requests in {:.1} s", requests.len(), signed.elapsed().as_secs_f64());

@@ -45,7 +45,8 @@ fn measure(options: &Options) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let file = consumers_file(options.consumers)?;
     println!("{} consumers, {:.1} MiB of YAML", options.consumers, file.len() as f64 / MIB);
-    fs::write(folder.path().join("consumers.yaml"), file)?;
+    fs::create_dir(folder.path().join("lists"))?;
+    fs::write(folder.path().join("lists/consumers.yaml"), file)?;
 
     // Nothing is let through, so nothing needs to listen there.
     let gateway = Server::gateway(&options.gateway, folder.path(), free_address()?, options.threads)?;

@@ -46,19 +46,21 @@ impl Server {
         Ok(server)
     }
 
-    /// Starts the gateway on `folder/consumers.yaml` with that many data-plane threads; its other files are its own.
+    /// Starts the gateway on `folder/lists/consumers.yaml` with that many data-plane threads; its other files are its own.
     pub(crate) fn gateway(binary: &Path, folder: &Path, upstream: SocketAddr, threads: usize) -> Result<Self> {
         let address = free_address()?;
         // A fresh state directory for every start, so that the same signed requests are new to every gateway.
         let own = folder.join(format!("gateway-{}", address.port()));
         DirBuilder::new().mode(0o700).recursive(true).create(own.join("state"))?;
+        // As in production: logs are not written into a directory that is watched for changes.
+        fs::create_dir(own.join("logs"))?;
         let config = own.join("countersign.yaml");
         fs::write(
             &config,
             format!(
                 "listen: {address}\n\
                  upstream: http://{upstream}\n\
-                 consumers: ../consumers.yaml\n\
+                 consumers: ../lists/consumers.yaml\n\
                  state_directory: state\n\
                  threads: {threads}\n\
                  log: {{ format: json, level: info, file: stderr, audit: stderr }}\n"
@@ -66,7 +68,7 @@ impl Server {
         )?;
         let mut command = Command::new(binary);
         command.args(["serve", "--config"]).arg(config);
-        Self::start(command, None, address, &own.join("gateway.log"))
+        Self::start(command, None, address, &own.join("logs/gateway.log"))
     }
 
     pub(crate) fn pid(&self) -> u32 {
