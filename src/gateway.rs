@@ -6,6 +6,7 @@ use arc_swap::ArcSwap;
 
 use crate::clock::Clock;
 use crate::failures::FailedSignatures;
+use crate::oauth::timestamp::Timestamp;
 use crate::policy::Policy;
 use crate::refusal::Refusal;
 use crate::replay::NonceTable;
@@ -80,7 +81,7 @@ impl Gateway {
                 Ok(Admission::Observed(AnonymousRequest::new(inbound), verdict))
             }
             Access::Optional => {
-                inbound.hold_form(policy, &self.budget, self.clock.wall()).await?;
+                inbound.hold_form(policy, &self.budget, &self.clock).await?;
                 if inbound.carries_credentials() {
                     self.prove(inbound, policy, seen).await.map(|proved| Admission::Verified(Box::new(proved)))
                 } else {
@@ -93,34 +94,41 @@ impl Gateway {
 
     /// From what was received to what was proved.
     async fn prove(&self, mut inbound: InboundRequest, policy: &Policy, seen: &mut Seen) -> Result<VerifiedRequest, Refusal> {
-        inbound.hold_form(policy, &self.budget, self.clock.wall()).await?;
+        inbound.hold_form(policy, &self.budget, &self.clock).await?;
         seen.body_is_read = inbound.is_read();
         if !inbound.carries_credentials() {
             let other = inbound.has_other_authorization();
             return Err(if other { Refusal::OtherScheme } else { Refusal::NoCredentials });
         }
         let settings = &policy.settings;
-        let verifier =
-            Verifier { settings, nonces: &self.nonces, failures: &self.failures, budget: &self.budget, clock: &self.clock };
+        let verifier = Verifier {
+            settings,
+            nonces: &self.nonces,
+            failures: &self.failures,
+            budget: &self.budget,
+            clock: &self.clock,
+            now: self.clock.wall(),
+        };
         let signed = inbound.parse_oauth(settings)?;
         seen.consumer = Some(signed.claimed_key().to_owned());
-        self.stay_silent_about_unknown(&signed, policy)?;
-        signed.identify(&policy.consumers, self.clock.wall())?.verify(verifier).await
+        stay_silent_about_unknown(&signed, policy, verifier.now)?;
+        signed.identify(&policy.consumers, verifier.now)?.verify(verifier).await
     }
+}
 
-    /// Where unknown consumers must not be told apart, one meets the checks that a known one meets before its signature.
-    fn stay_silent_about_unknown(&self, signed: &SignedRequest, policy: &Policy) -> Result<(), Refusal> {
-        let settings = &policy.settings;
-        let known = policy.consumers.get(signed.claimed_key()).is_some_and(|known| known.is_active(self.clock.wall()));
-        if settings.refusals.reveal_unknown_consumer || known {
-            return Ok(());
-        }
-        let (given, acceptable) = (signed.signature_method(), &settings.verify.signature_methods);
-        if !acceptable.contains(&given) {
-            return Err(Refusal::SignatureMethodNotTheConsumers { given, acceptable: acceptable.clone() });
-        }
-        signed.check_time(settings, self.clock.wall())
+/// Where unknown consumers must not be told apart, one meets the checks that a known one meets before its signature.
+fn stay_silent_about_unknown(signed: &SignedRequest, policy: &Policy, now: Timestamp) -> Result<(), Refusal> {
+    let settings = &policy.settings;
+    if settings.refusals.reveal_unknown_consumer
+        || policy.consumers.get(signed.claimed_key()).is_some_and(|known| known.is_active(now))
+    {
+        return Ok(());
     }
+    let (given, acceptable) = (signed.signature_method(), &settings.verify.signature_methods);
+    if !acceptable.contains(&given) {
+        return Err(Refusal::SignatureMethodNotTheConsumers { given, acceptable: acceptable.clone() });
+    }
+    signed.check_time(settings, now)
 }
 
 impl Verdict {

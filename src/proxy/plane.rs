@@ -16,8 +16,8 @@ use std::time::Duration;
 use dashmap::DashMap;
 use http::HeaderValue;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
-use tokio::task::LocalSet;
 
 use super::connection;
 use super::exchange;
@@ -108,15 +108,22 @@ impl DataPlane {
         for thread in 0..threads.get() {
             let listeners = listeners.iter().map(StdListener::try_clone).collect::<io::Result<Vec<_>>>()?;
             let (shared, drain) = (Arc::clone(shared), receiver.clone());
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let (ready, started) = std::sync::mpsc::sync_channel(1);
             let run = move || {
+                let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+                let runtime = match runtime {
+                    Ok(runtime) => runtime,
+                    Err(error) => return drop(ready.send(Err(error))),
+                };
+                drop(ready.send(Ok(())));
                 let pool = Rc::new(Pool::default());
                 // Each thread tells its connections itself: they all look at it often, and threads share nothing for that.
                 let (told, tell) = watch::channel(Drain::Running);
                 let plane = Rc::new(Plane { shared, pool, drain: tell, thread: thread as u64, requests: Cell::new(0) });
-                LocalSet::new().block_on(&runtime, run(plane, drain, told, listeners));
+                runtime.block_on(run(plane, drain, told, listeners));
             };
             handles.push(std::thread::Builder::new().name(format!("data-{thread}")).spawn(run)?);
+            started.recv().unwrap_or_else(|_| Err(io::Error::other("a data-plane thread ended at once")))?;
         }
         Ok(Self { threads: handles, drain, shared: Arc::clone(shared) })
     }

@@ -10,10 +10,10 @@ use http::request::Parts;
 use super::body::{BodyBudget, HoldLimits, RequestBody};
 use super::head::{self, Authorization};
 use super::origin::Origin;
+use crate::clock::Clock;
 use crate::config::Settings;
 use crate::oauth::base_string::Scheme;
 use crate::oauth::parameters::{self, Raw};
-use crate::oauth::timestamp::Timestamp;
 use crate::policy::Policy;
 use crate::refusal::Refusal;
 
@@ -88,7 +88,7 @@ impl InboundRequest {
     ///
     /// # Errors
     /// A [`Refusal`] from those checks, or because the body cannot be held.
-    pub async fn hold_form(&mut self, policy: &Policy, budget: &Arc<BodyBudget>, now: Timestamp) -> Result<(), Refusal> {
+    pub async fn hold_form(&mut self, policy: &Policy, budget: &Arc<BodyBudget>, clock: &Clock) -> Result<(), Refusal> {
         if !self.is_form {
             return Ok(());
         }
@@ -97,7 +97,7 @@ impl InboundRequest {
         if head::has_content_coding(&self.parts.headers) {
             return Err(Refusal::FormCoding);
         }
-        self.check_before_the_body(policy, now)?;
+        self.check_before_the_body(policy, clock.wall())?;
         self.body.hold(limits).await.map(|_| ())
     }
 

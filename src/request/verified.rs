@@ -31,6 +31,7 @@ use crate::oauth::base_string::SignatureBaseString;
 use crate::oauth::body_hash::BodyHash;
 use crate::oauth::key::SignatureValid;
 use crate::oauth::parameters::Source;
+use crate::oauth::timestamp::Timestamp;
 use crate::refusal::Refusal;
 use crate::replay::{NonceId, NonceRecorded, NonceRefused, NonceTable, Shares};
 
@@ -54,8 +55,10 @@ pub struct Verifier<'g> {
     pub failures: &'g FailedSignatures,
     /// The memory for held bodies.
     pub budget: &'g Arc<BodyBudget>,
-    /// The time.
+    /// The time, for what is judged at the end.
     pub clock: &'g Clock,
+    /// The moment at which the request is judged.
+    pub now: Timestamp,
 }
 
 impl VerifiedRequest {
@@ -80,7 +83,7 @@ impl IdentifiedRequest {
     pub async fn verify(mut self, with: Verifier<'_>) -> Result<VerifiedRequest, Refusal> {
         let claims = &self.signed.claims;
         claims.check_method(&self.candidate)?;
-        claims.check_time(with.settings, with.clock.wall())?;
+        claims.check_time(with.settings, with.now)?;
         let signature_valid = self.check_signature(with)?;
         let nonce = self.nonce_id(with.nonces);
         with.nonces.peek(nonce).map_err(|refused| nonce_refusal(refused, with))?;
