@@ -6,11 +6,10 @@ use arc_swap::ArcSwap;
 
 use crate::clock::Clock;
 use crate::failures::FailedSignatures;
-use crate::oauth::timestamp::Timestamp;
 use crate::policy::Policy;
 use crate::refusal::Refusal;
 use crate::replay::NonceTable;
-use crate::request::{AnonymousRequest, BodyBudget, InboundRequest, SignedRequest, VerifiedRequest, Verifier};
+use crate::request::{AnonymousRequest, BodyBudget, InboundRequest, VerifiedRequest, Verifier};
 use crate::routes::{Access, Decision};
 
 /// What is shared by all data-plane threads.
@@ -76,7 +75,7 @@ impl Gateway {
                 Ok(Admission::Anonymous(AnonymousRequest::new(inbound)))
             }
             Access::Observe => {
-                let trial = inbound.copy_for_trial(policy, &self.budget).await;
+                let trial = inbound.copy_for_trial(policy, &self.budget).await?;
                 let verdict = Verdict::of(self.prove(trial, policy, seen).await);
                 Ok(Admission::Observed(AnonymousRequest::new(inbound), verdict))
             }
@@ -94,6 +93,9 @@ impl Gateway {
 
     /// From what was received to what was proved.
     async fn prove(&self, mut inbound: InboundRequest, policy: &Policy, seen: &mut Seen) -> Result<VerifiedRequest, Refusal> {
+        if inbound.has_form() {
+            seen.consumer = inbound.claimed_key(&policy.settings);
+        }
         inbound.hold_form(policy, &self.budget, &self.clock).await?;
         seen.body_is_read = inbound.is_read();
         if !inbound.carries_credentials() {
@@ -101,34 +103,12 @@ impl Gateway {
             return Err(if other { Refusal::OtherScheme } else { Refusal::NoCredentials });
         }
         let settings = &policy.settings;
-        let verifier = Verifier {
-            settings,
-            nonces: &self.nonces,
-            failures: &self.failures,
-            budget: &self.budget,
-            clock: &self.clock,
-            now: self.clock.wall(),
-        };
+        let verifier =
+            Verifier { settings, nonces: &self.nonces, failures: &self.failures, budget: &self.budget, clock: &self.clock };
         let signed = inbound.parse_oauth(settings)?;
         seen.consumer = Some(signed.claimed_key().to_owned());
-        stay_silent_about_unknown(&signed, policy, verifier.now)?;
-        signed.identify(&policy.consumers, verifier.now)?.verify(verifier).await
+        signed.identify(policy, self.clock.wall())?.verify(verifier).await
     }
-}
-
-/// Where unknown consumers must not be told apart, one meets the checks that a known one meets before its signature.
-fn stay_silent_about_unknown(signed: &SignedRequest, policy: &Policy, now: Timestamp) -> Result<(), Refusal> {
-    let settings = &policy.settings;
-    if settings.refusals.reveal_unknown_consumer
-        || policy.consumers.get(signed.claimed_key()).is_some_and(|known| known.is_active(now))
-    {
-        return Ok(());
-    }
-    let (given, acceptable) = (signed.signature_method(), &settings.verify.signature_methods);
-    if !acceptable.contains(&given) {
-        return Err(Refusal::SignatureMethodNotTheConsumers { given, acceptable: acceptable.clone() });
-    }
-    signed.check_time(settings, now)
 }
 
 impl Verdict {

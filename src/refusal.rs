@@ -86,6 +86,8 @@ pub enum Refusal {
     },
     /// The RSA operation says no.
     SignatureMismatch {
+        /// The method and base string URI that the gateway took for the client's.
+        checked: String,
         /// What the gateway checked the signature against.
         base_string: Box<SignatureBaseString>,
     },
@@ -211,6 +213,19 @@ impl Refusal {
         self.facts().is_problem
     }
 
+    /// Whether the refusal depends on whether a consumer exists.
+    pub fn tells_consumers_apart(&self) -> bool {
+        matches!(
+            self,
+            Self::ConsumerUnknown { .. }
+                | Self::ConsumerDisabled
+                | Self::ConsumerExpired
+                | Self::SignatureUndecodable
+                | Self::SignatureLength { .. }
+                | Self::SignatureMismatch { .. }
+        )
+    }
+
     /// `Retry-After`, in whole seconds and at least one.
     pub fn retry_after(&self) -> Option<u64> {
         match self {
@@ -232,7 +247,7 @@ impl Refusal {
         if reveal >= Reveal::Diagnosis {
             pairs.push(("oauth_problem_advice", self.to_string()));
         }
-        if let (Reveal::BaseString, Self::SignatureMismatch { base_string }) = (reveal, self) {
+        if let (Reveal::BaseString, Self::SignatureMismatch { base_string, .. }) = (reveal, self) {
             pairs.push(("oauth_signature_base_string", base_string.to_string()));
         }
         pairs
@@ -335,9 +350,11 @@ impl fmt::Display for Refusal {
                     "the signature has {actual} bytes, and the consumer's key makes {expected}: another key or method signed"
                 )
             }
-            Self::SignatureMismatch { .. } => {
-                f.write_str("the signature does not hold: another key, or another base string than the gateway's, was signed")
-            }
+            Self::SignatureMismatch { checked, .. } => write!(
+                f,
+                "the signature does not hold for {checked}: another key, URL or parameters were signed \
+                 (if clients use another URL, see public_url and trusted_proxies)"
+            ),
             Self::BodyHashMismatch => f.write_str("the body is not the one that oauth_body_hash was made of"),
             Self::NonceUsed => f.write_str(
                 "the nonce was used before with this timestamp: a replay, or a client that retries without signing again",
@@ -371,11 +388,15 @@ impl fmt::Display for Refusal {
             Self::BodyTooLarge { limit } => write!(f, "the body is longer than limits.signed_body ({limit} bytes)"),
             Self::BodyTimeout => f.write_str("the body stopped coming (timeouts.body)"),
             Self::BodyBroken => f.write_str("the body ended early, or its framing is broken"),
-            Self::NonceTableFull { limit, of_consumer: false } => write!(f, "limits.nonces ({limit}) nonces are live"),
+            Self::NonceTableFull { limit, of_consumer: false } => {
+                write!(f, "limits.nonces ({limit}) nonces are live; raise it, or lower verify.max_age")
+            }
             Self::NonceTableFull { limit, of_consumer: true } => {
                 write!(f, "the consumer has limits.nonces_per_consumer ({limit}) live nonces")
             }
-            Self::HeldBodiesFull { limit } => write!(f, "limits.held_bodies ({limit} bytes) is in use"),
+            Self::HeldBodiesFull { limit } => {
+                write!(f, "limits.held_bodies ({limit} bytes) is in use; raise it if that is no attack")
+            }
             Self::UpstreamBusy { limit } => write!(f, "upstream.max_in_flight ({limit}) requests are in flight"),
             Self::UpstreamUnreachable(why) => write!(f, "the backend cannot be reached: {why}"),
             Self::UpstreamBroken(why) => write!(f, "the backend did not answer properly: {why}"),

@@ -130,7 +130,7 @@ fn announce(running: &Running, settings: &Settings) {
 
 fn unusable(problems: &Problems) -> Failure {
     Failure::new(format!("the configuration cannot be used\n{problems}"))
-        .hint("countersign check shows the same; mend the lines and start again")
+        .hint("mend these lines and start again; countersign check --config FILE looks without starting")
 }
 
 fn unstartable(error: StartError) -> Failure {

@@ -15,6 +15,7 @@ use crate::config::Reveal;
 use crate::oauth::key::PublicKey;
 use crate::oauth::signature::SignatureMethod;
 use crate::oauth::timestamp::Timestamp;
+use crate::request::is_in;
 use crate::routes::Allow;
 
 /// `oauth_consumer_key`: 1 to [`ConsumerKey::MAX`] bytes without control characters; compared byte for byte.
@@ -115,7 +116,7 @@ impl Consumer {
 
     /// Whether `allow_from` covers the address.
     pub fn may_come_from(&self, address: IpAddr) -> bool {
-        self.allow_from.as_ref().is_none_or(|nets| nets.iter().any(|net| net.contains(&address)))
+        self.allow_from.as_ref().is_none_or(|nets| is_in(nets, address))
     }
 }
 

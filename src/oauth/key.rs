@@ -230,19 +230,14 @@ impl PublicKey {
         base_string: &SignatureBaseString,
         signature: &Signature,
     ) -> Result<SignatureValid, SignatureInvalid> {
-        self.verify_bytes(method, base_string.as_bytes(), signature)
+        self.verify_bytes(method, base_string.as_bytes(), signature).map(SignatureValid)
     }
 
-    /// [`Self::verify`] over any message, for test vectors of the algorithm itself.
+    /// The check alone, over any message: for test vectors of the algorithm. It proves nothing about a request.
     ///
     /// # Errors
     /// As [`Self::verify`].
-    pub fn verify_bytes(
-        &self,
-        method: SignatureMethod,
-        message: &[u8],
-        signature: &Signature,
-    ) -> Result<SignatureValid, SignatureInvalid> {
+    pub fn verify_bytes(&self, method: SignatureMethod, message: &[u8], signature: &Signature) -> Result<(), SignatureInvalid> {
         let (expected, actual) = (self.signature_len(), signature.as_bytes().len());
         if expected != actual {
             return Err(SignatureInvalid::Length { expected, actual });
@@ -251,7 +246,7 @@ impl PublicKey {
             Some(parsed) => parsed.verify_sig(message, signature.as_bytes()).is_ok(),
             None => self.parse(method).is_some_and(|parsed| parsed.verify_sig(message, signature.as_bytes()).is_ok()),
         };
-        if holds { Ok(SignatureValid(())) } else { Err(SignatureInvalid::Mismatch) }
+        if holds { Ok(()) } else { Err(SignatureInvalid::Mismatch) }
     }
 
     /// Whether the verifying library takes the key too; asked once when a list is loaded, so that no request finds out.

@@ -123,7 +123,7 @@ impl Exchange {
     }
 
     async fn send(&mut self, upstream: UpstreamRequest, settings: &Settings) -> Result<(Response<Incoming>, Lease), Refusal> {
-        let UpstreamRequest { mut request, upstream } = upstream;
+        let (mut request, upstream) = upstream.into_parts();
         self.in_flight = self.plane.shared.in_flight(&upstream)?;
         let client = request.extensions_mut().remove::<hyper::upgrade::OnUpgrade>();
         let asked_for_upgrade = request.headers().contains_key(http::header::UPGRADE);
@@ -171,7 +171,7 @@ impl Exchange {
 /// A request id: the process's random number and a count.
 pub(super) fn request_id(process: u64, thread: u64, count: u64) -> HeaderValue {
     const HEX: &[u8; 16] = b"0123456789abcdef";
-    let number = u128::from(process) << 48 | u128::from(thread & 0xff) << 40 | u128::from(count & 0xff_ffff_ffff);
-    let digits: [u8; 28] = std::array::from_fn(|at| HEX[(number >> (4 * (27 - at))) as usize & 15]);
+    let number = u128::from(process) << 56 | u128::from(thread & 0xffff) << 40 | u128::from(count & 0xff_ffff_ffff);
+    let digits: [u8; 30] = std::array::from_fn(|at| HEX[(number >> (4 * (29 - at))) as usize & 15]);
     HeaderValue::from_bytes(&digits).expect("hexadecimal digits are a header value")
 }

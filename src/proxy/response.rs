@@ -151,7 +151,7 @@ pub(super) struct Shown {
 
 /// Makes the answer to a refused request: a clear error to the caller, nothing that is the operator's business.
 pub(super) fn refused(refusal: &Refusal, shown: &Shown) -> Response<Bytes> {
-    let masked = !shown.settings.reveal_unknown_consumer && tells_consumers_apart(refusal);
+    let masked = !shown.settings.reveal_unknown_consumer && refusal.tells_consumers_apart();
     let (content_type, body, pairs) = if masked {
         let pairs = vec![("oauth_problem", "signature_invalid".to_owned())];
         (FORM, problem_body(&pairs), Some(pairs))
@@ -180,19 +180,6 @@ pub(super) fn refused(refusal: &Refusal, shown: &Shown) -> Response<Bytes> {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response
-}
-
-/// Refusals that depend on whether a consumer exists.
-fn tells_consumers_apart(refusal: &Refusal) -> bool {
-    matches!(
-        refusal,
-        Refusal::ConsumerUnknown { .. }
-            | Refusal::ConsumerDisabled
-            | Refusal::ConsumerExpired
-            | Refusal::SignatureUndecodable
-            | Refusal::SignatureLength { .. }
-            | Refusal::SignatureMismatch { .. }
-    )
 }
 
 /// The client's own mistakes are explained to it; what is wrong behind the gateway is not.

@@ -27,8 +27,10 @@ pub enum RequestBody {
         /// What follows.
         rest: Incoming,
     },
-    /// Not given to a trial, because it is too long to be held.
+    /// Not given to a trial, because it is too long to be held. Cannot be forwarded.
     Withheld,
+    /// Broke off while it was read. Cannot be forwarded.
+    Broken,
 }
 
 /// Bytes in memory that count against the budget until they are dropped.
@@ -74,7 +76,7 @@ impl RequestBody {
         match self {
             Self::Streaming(incoming) => incoming.is_end_stream(),
             Self::Held(held) => held.bytes.is_empty(),
-            Self::TooLong { .. } | Self::Withheld => false,
+            Self::TooLong { .. } | Self::Withheld | Self::Broken => false,
         }
     }
 
@@ -94,18 +96,29 @@ impl RequestBody {
         self.check_declared(limits)?;
         if let Self::Streaming(incoming) = self {
             let mut reservation = Reservation { budget: Arc::clone(limits.budget), bytes: 0 };
-            let (bytes, complete) = read_up_to(incoming, limits, &mut reservation).await?;
-            let held = HeldBody { bytes, _reserved: Arc::new(reservation) };
-            let finished = std::mem::replace(self, Self::Withheld);
-            *self = match finished {
-                Self::Streaming(rest) if !complete => Self::TooLong { begun: held, rest },
-                _ => Self::Held(held),
-            };
+            let read = read_up_to(incoming, limits, &mut reservation).await;
+            // Nothing that was read is lost: what is not whole is either put together again or cannot be forwarded.
+            let Self::Streaming(rest) = std::mem::replace(self, Self::Broken) else { return Err(Refusal::BodyBroken) };
+            let (bytes, end) = read?;
+            let begun = HeldBody { bytes, _reserved: Arc::new(reservation) };
+            match end {
+                ReadEnd::Complete => *self = Self::Held(begun),
+                ReadEnd::TooLong => *self = Self::TooLong { begun, rest },
+                ReadEnd::BudgetFull => {
+                    *self = Self::TooLong { begun, rest };
+                    return Err(Refusal::HeldBodiesFull { limit: limits.all });
+                }
+            }
         }
         match self {
             Self::Held(held) => Ok(&held.bytes),
             _ => Err(Refusal::BodyTooLarge { limit: limits.one }),
         }
+    }
+
+    /// Whether it broke off, so that nobody can have it.
+    pub(super) fn is_broken(&self) -> bool {
+        matches!(self, Self::Broken)
     }
 
     /// The body as a trial may see it: a copy of what is held.
@@ -124,52 +137,50 @@ impl RequestBody {
         }
     }
 
-    /// As it goes out; a piece that does not come within `timeout` breaks it off.
-    pub(super) fn into_outgoing(self, timeout: Duration) -> OutgoingBody {
-        let (first, rest) = match self {
-            Self::Streaming(incoming) => (Bytes::new(), Some(incoming)),
-            Self::Held(held) => return OutgoingBody::from_held(held.bytes.clone(), held),
-            Self::TooLong { begun, rest } => (begun.bytes, Some(rest)),
-            Self::Withheld => (Bytes::new(), None),
-        };
-        OutgoingBody { first, rest, timeout, stalled: None, _held: None }
-    }
-}
-
-impl HeldBody {
-    /// The same reservation for other, never more, bytes.
-    fn with_bytes(self, bytes: Bytes) -> Self {
-        Self { bytes, ..self }
-    }
-}
-
-impl RequestBody {
     /// Replaces what is held, for a form without its protocol parameters.
     pub(super) fn replace_held(&mut self, bytes: Bytes) {
         if let Self::Held(held) = self {
-            *held = held.clone().with_bytes(bytes);
+            held.bytes = bytes;
         }
+    }
+
+    /// As it goes out; a piece that does not come within `timeout` breaks it off.
+    pub(super) fn into_outgoing(self, timeout: Duration) -> OutgoingBody {
+        let (first, rest, held) = match self {
+            Self::Streaming(incoming) => (Bytes::new(), Rest::Coming(incoming), None),
+            Self::Held(held) => (held.bytes.clone(), Rest::Nothing, Some(held)),
+            Self::TooLong { begun, rest } => (begun.bytes.clone(), Rest::Coming(rest), Some(begun)),
+            Self::Withheld | Self::Broken => (Bytes::new(), Rest::Missing, None),
+        };
+        OutgoingBody { first, rest, timeout, stalled: None, _held: held }
     }
 }
 
-/// Reads until the end, or until the limit is passed; says whether it was the end.
+/// Why reading stopped.
+enum ReadEnd {
+    Complete,
+    TooLong,
+    BudgetFull,
+}
+
+/// Reads until the end, or until a limit is passed.
 async fn read_up_to(
     incoming: &mut Incoming,
     limits: HoldLimits<'_>,
     reservation: &mut Reservation,
-) -> Result<(Bytes, bool), Refusal> {
+) -> Result<(Bytes, ReadEnd), Refusal> {
     let mut held = BytesMut::new();
     loop {
         let frame = timeout(limits.timeout, incoming.frame()).await.map_err(|_| Refusal::BodyTimeout)?;
-        let Some(frame) = frame else { return Ok((held.freeze(), true)) };
+        let Some(frame) = frame else { return Ok((held.freeze(), ReadEnd::Complete)) };
         // Trailers are not part of what is signed and are dropped.
         let Ok(data) = frame.map_err(|_| Refusal::BodyBroken)?.into_data() else { continue };
-        if !reservation.grow(data.len(), limits.all) {
-            return Err(Refusal::HeldBodiesFull { limit: limits.all });
-        }
         held.extend_from_slice(&data);
+        if !reservation.grow(data.len(), limits.all) {
+            return Ok((held.freeze(), ReadEnd::BudgetFull));
+        }
         if held.len() > limits.one {
-            return Ok((held.freeze(), false));
+            return Ok((held.freeze(), ReadEnd::TooLong));
         }
     }
 }
@@ -192,11 +203,20 @@ impl Drop for Reservation {
 #[derive(Debug)]
 pub struct OutgoingBody {
     first: Bytes,
-    rest: Option<Incoming>,
+    rest: Rest,
     timeout: Duration,
     /// Runs while the client owes a piece.
     stalled: Option<Pin<Box<Sleep>>>,
     _held: Option<HeldBody>,
+}
+
+/// What follows the bytes that are there.
+#[derive(Debug)]
+enum Rest {
+    Nothing,
+    Coming(Incoming),
+    /// Something that nobody has: the message must not be taken for complete.
+    Missing,
 }
 
 /// Why an outgoing body broke off; the backend never gets a complete message then.
@@ -222,11 +242,7 @@ impl std::error::Error for BodyError {}
 impl OutgoingBody {
     /// No body.
     pub fn empty() -> Self {
-        Self { first: Bytes::new(), rest: None, timeout: Duration::MAX, stalled: None, _held: None }
-    }
-
-    fn from_held(bytes: Bytes, held: HeldBody) -> Self {
-        Self { first: bytes, _held: Some(held), ..Self::empty() }
+        Self { first: Bytes::new(), rest: Rest::Nothing, timeout: Duration::MAX, stalled: None, _held: None }
     }
 }
 
@@ -239,7 +255,11 @@ impl Body for OutgoingBody {
         if this.first.has_remaining() {
             return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut this.first)))));
         }
-        let Some(rest) = &mut this.rest else { return Poll::Ready(None) };
+        let rest = match &mut this.rest {
+            Rest::Coming(rest) => rest,
+            Rest::Nothing => return Poll::Ready(None),
+            Rest::Missing => return Poll::Ready(Some(Err(BodyError::Broken))),
+        };
         loop {
             match Pin::new(&mut *rest).poll_frame(cx) {
                 Poll::Ready(frame) => {
@@ -260,12 +280,21 @@ impl Body for OutgoingBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.first.is_empty() && self.rest.as_ref().is_none_or(Body::is_end_stream)
+        self.first.is_empty()
+            && match &self.rest {
+                Rest::Nothing => true,
+                Rest::Coming(rest) => rest.is_end_stream(),
+                Rest::Missing => false,
+            }
     }
 
     fn size_hint(&self) -> SizeHint {
         let first = self.first.len() as u64;
-        let rest = self.rest.as_ref().map_or(SizeHint::with_exact(0), Body::size_hint);
+        let rest = match &self.rest {
+            Rest::Nothing => SizeHint::with_exact(0),
+            Rest::Coming(rest) => rest.size_hint(),
+            Rest::Missing => SizeHint::default(),
+        };
         let mut hint = SizeHint::new();
         hint.set_lower(first.saturating_add(rest.lower()));
         if let Some(upper) = rest.upper() {

@@ -121,19 +121,25 @@ impl InboundRequest {
     ///
     /// Bodies that a verdict needs are held for both; one that is too long is withheld from the trial, whose verdict then
     /// is that.
-    pub async fn copy_for_trial(&mut self, policy: &Policy, budget: &Arc<BodyBudget>) -> Self {
+    ///
+    /// # Errors
+    /// Only because the body broke off, so that there is nothing to pass on.
+    pub async fn copy_for_trial(&mut self, policy: &Policy, budget: &Arc<BodyBudget>) -> Result<Self, Refusal> {
         if self.is_form || self.mentions_body_hash() {
-            // The outcome is the trial's to report, when it finds no body.
-            let _ = self.body.hold(hold_limits(&policy.settings, budget)).await;
+            let held = self.body.hold(hold_limits(&policy.settings, budget)).await.map(|_| ());
+            // Any other outcome is the trial's to report, when it finds no body.
+            if self.body.is_broken() {
+                held?;
+            }
         }
-        Self {
+        Ok(Self {
             parts: self.parts.clone(),
             body: self.body.copy_for_trial(),
             origin: self.origin.clone(),
             peer: self.peer,
             authorization: self.authorization,
             is_form: self.is_form,
-        }
+        })
     }
 
     pub(super) fn query(&self) -> Option<&[u8]> {

@@ -64,12 +64,17 @@ impl InboundRequest {
             return Ok(());
         }
         let claims = Claims::read(&parameters, settings)?;
-        claims.check_time(settings, now)?;
-        // Where unknown consumers must not be told apart, the body is read for them as for any other.
-        if !settings.refusals.reveal_unknown_consumer {
-            return Ok(());
+        match claims.judge(policy, now) {
+            // Where unknown consumers must not be told apart, the body is read for them as for any other.
+            Err(refusal) if refusal.tells_consumers_apart() && !settings.refusals.reveal_unknown_consumer => Ok(()),
+            judged => judged.map(|_| ()),
         }
-        claims.check_method(claims.identify(&policy.consumers, now)?)
+    }
+
+    /// The consumer key that header or query claim, for the log of what is refused before its body is read.
+    pub(crate) fn claimed_key(&self, settings: &Settings) -> Option<String> {
+        let parameters = self.parameters(settings).ok()?;
+        parameters.protocol("oauth_consumer_key").and_then(|key| String::from_utf8(key.into_owned()).ok())
     }
 
     fn parameters(&self, settings: &Settings) -> Result<Parameters, Refusal> {
@@ -81,12 +86,12 @@ impl InboundRequest {
 }
 
 impl SignedRequest {
-    /// Looks up the consumer.
+    /// Looks up the consumer, and judges all claims that need no proof: its state, the method, the time.
     ///
     /// # Errors
-    /// [`Refusal::ConsumerUnknown`], [`Refusal::ConsumerDisabled`] or [`Refusal::ConsumerExpired`].
-    pub fn identify(self, consumers: &ConsumerList, now: Timestamp) -> Result<IdentifiedRequest, Refusal> {
-        let candidate = Arc::clone(self.claims.identify(consumers, now)?);
+    /// The refusal that belongs to the first claim that does not stand.
+    pub fn identify(self, policy: &Policy, now: Timestamp) -> Result<IdentifiedRequest, Refusal> {
+        let candidate = Arc::clone(self.claims.judge(policy, now)?);
         Ok(IdentifiedRequest { candidate, signed: self })
     }
 
@@ -94,22 +99,24 @@ impl SignedRequest {
     pub fn claimed_key(&self) -> &str {
         &self.claims.consumer_key
     }
-
-    /// The claimed method.
-    pub fn signature_method(&self) -> SignatureMethod {
-        self.claims.method
-    }
-
-    /// Whether the claimed timestamp lies in the window.
-    ///
-    /// # Errors
-    /// [`Refusal::TimestampOutside`] with what is accepted now.
-    pub fn check_time(&self, settings: &Settings, now: Timestamp) -> Result<(), Refusal> {
-        self.claims.check_time(settings, now)
-    }
 }
 
 impl Claims {
+    /// What can be said of the claims without a proof: whom they name, with which method, at what time.
+    ///
+    /// Where unknown consumers must not be told apart, one meets the same checks as a known one before it is refused.
+    fn judge<'c>(&self, policy: &'c Policy, now: Timestamp) -> Result<&'c Arc<Consumer>, Refusal> {
+        let settings = &policy.settings;
+        let identified = self.identify(&policy.consumers, now);
+        if identified.is_err() && settings.refusals.reveal_unknown_consumer {
+            return identified;
+        }
+        let acceptable = identified.as_ref().map_or(&settings.verify.signature_methods, |known| &known.signature_methods);
+        self.check_method(acceptable)?;
+        self.check_time(settings, now)?;
+        identified
+    }
+
     fn identify<'c>(&self, consumers: &'c ConsumerList, now: Timestamp) -> Result<&'c Arc<Consumer>, Refusal> {
         match consumers.get(&self.consumer_key) {
             None => Err(Refusal::ConsumerUnknown { key: self.consumer_key.clone() }),
@@ -120,15 +127,14 @@ impl Claims {
     }
 
     /// The method is the consumer's property, never the request's choice.
-    pub(super) fn check_method(&self, consumer: &Consumer) -> Result<(), Refusal> {
-        let acceptable = &consumer.signature_methods;
+    fn check_method(&self, acceptable: &[SignatureMethod]) -> Result<(), Refusal> {
         if acceptable.contains(&self.method) {
             return Ok(());
         }
-        Err(Refusal::SignatureMethodNotTheConsumers { given: self.method, acceptable: acceptable.clone() })
+        Err(Refusal::SignatureMethodNotTheConsumers { given: self.method, acceptable: acceptable.to_vec() })
     }
 
-    pub(super) fn check_time(&self, settings: &Settings, now: Timestamp) -> Result<(), Refusal> {
+    fn check_time(&self, settings: &Settings, now: Timestamp) -> Result<(), Refusal> {
         let window = settings.verify.window;
         let outside = window.check(self.timestamp, now);
         outside.map_err(|outside| Refusal::TimestampOutside { outside, acceptable: window.acceptable(now) })

@@ -17,7 +17,7 @@ use crate::config::{HostHeader, IdentityHeaders, Settings, Upstream};
 use crate::consumers::identity_value;
 use crate::oauth::parameters;
 use crate::proxy::headers;
-use crate::routes::{Access, Cookies, Rule};
+use crate::routes::{Cookies, Rule};
 
 /// A request that a route lets pass without proof. The backend is told nothing about who sent it.
 #[derive(Debug)]
@@ -28,10 +28,8 @@ pub struct AnonymousRequest {
 /// A request that may be forwarded.
 #[derive(Debug)]
 pub struct UpstreamRequest {
-    /// Head and body, but for the Host, which may depend on the server.
-    pub request: http::Request<OutgoingBody>,
-    /// Where it goes.
-    pub upstream: Arc<Upstream>,
+    request: http::Request<OutgoingBody>,
+    upstream: Arc<Upstream>,
 }
 
 impl AnonymousRequest {
@@ -43,10 +41,12 @@ impl AnonymousRequest {
 
 impl UpstreamRequest {
     /// From a proved request: its consumer and user are told to the backend.
-    pub fn verified(verified: VerifiedRequest, settings: &Settings, rule: Option<&Rule>, request_id: &HeaderValue) -> Self {
+    pub fn verified(mut verified: VerifiedRequest, settings: &Settings, rule: Option<&Rule>, request_id: &HeaderValue) -> Self {
         let consumer = Arc::clone(verified.consumer());
         let user = verified.user().map(str::to_owned);
         let cookies = rule.and_then(|rule| rule.cookies).unwrap_or(Cookies::Drop);
+        // Whoever is proved must not act beside it with a credential that nobody proved.
+        verified.inbound.parts.headers.remove(AUTHORIZATION);
         let mut this = Self::build(verified.inbound, settings, rule, cookies, request_id);
         let IdentityHeaders { consumer: consumer_header, user: user_header } = &settings.identity_headers;
         this.set(consumer_header, consumer.key.as_str());
@@ -69,7 +69,7 @@ impl UpstreamRequest {
         cookies: Cookies,
         request_id: &HeaderValue,
     ) -> Self {
-        cut_credentials(&mut inbound, rule);
+        cut_credentials(&mut inbound);
         let upstream = rule.and_then(|rule| rule.upstream.clone()).unwrap_or_else(|| Arc::clone(&settings.upstream));
         let believed = is_in(&settings.trusted_proxies, inbound.peer.address);
         let headers = &mut inbound.parts.headers;
@@ -98,25 +98,26 @@ impl UpstreamRequest {
         Self { request, upstream }
     }
 
+    /// Head and body (but for the Host, which may depend on the server), and where they go.
+    pub fn into_parts(self) -> (http::Request<OutgoingBody>, Arc<Upstream>) {
+        (self.request, self.upstream)
+    }
+
     fn set(&mut self, name: &HeaderName, value: &str) {
         let value = HeaderValue::try_from(&*identity_value(value)).expect("visible ASCII is a header value");
         self.request.headers_mut().insert(name.clone(), value);
     }
 }
 
-/// Takes off what authorizes: the OAuth header, and the protocol parameters of query and held form.
+/// Takes off OAuth's credentials: the header, and the protocol parameters of query and held form.
 ///
-/// Another Authorization scheme passes where no proof is asked; a signed route has refused it already.
-/// `oauth_token` or `oauth_verifier` alone are a backend's own and stay.
-fn cut_credentials(inbound: &mut InboundRequest, rule: Option<&Rule>) {
-    let guarded = rule.is_none_or(|rule| matches!(rule.access, Access::Signed | Access::Deny));
-    if inbound.authorization != Authorization::Other || guarded {
-        if inbound.carries_credentials() {
-            cut_parameters(inbound);
-        }
-        inbound.parts.headers.remove(AUTHORIZATION);
-    } else if inbound.carries_credentials() {
+/// Another scheme passes where no proof is asked. `oauth_token` or `oauth_verifier` alone are a backend's own and stay.
+fn cut_credentials(inbound: &mut InboundRequest) {
+    if inbound.carries_credentials() {
         cut_parameters(inbound);
+    }
+    if inbound.authorization != Authorization::Other {
+        inbound.parts.headers.remove(AUTHORIZATION);
     }
 }
 

@@ -2,18 +2,32 @@
 //!
 //! Read with `replay::table` and `oauth::key`, which make the two proofs that it takes to make one.
 //!
-//! ```compile_fail
-//! // Nobody else can make one: its fields are private to this file.
-//! let forged = countersign::request::VerifiedRequest { proof: () };
+//! ```compile_fail,E0423
+//! // Nobody else can say that a signature holds: the proof's field is private to the file of the check.
+//! let forged = countersign::oauth::key::SignatureValid(());
 //! ```
-//! ```compile_fail
+//! ```compile_fail,E0451
+//! // Nobody else can make a verified request: its fields are private to this file.
+//! fn forge(other: countersign::request::VerifiedRequest) -> countersign::request::VerifiedRequest {
+//!     countersign::request::VerifiedRequest { user: None, ..other }
+//! }
+//! ```
+//! ```compile_fail,E0277
 //! // A proof is of one request, once.
-//! fn twice(proved: countersign::request::VerifiedRequest) { let copy = proved.clone(); }
+//! fn copies<T: Clone>() {}
+//! copies::<countersign::request::VerifiedRequest>();
 //! ```
-//! ```compile_fail
+//! ```compile_fail,E0308
 //! // What was only received cannot be forwarded.
-//! fn forward(raw: countersign::request::InboundRequest, settings: &countersign::config::Settings) {
-//!     countersign::request::UpstreamRequest::verified(raw, settings, None);
+//! use countersign::request::{InboundRequest, UpstreamRequest};
+//! fn forward(raw: InboundRequest, settings: &countersign::config::Settings, id: &http::HeaderValue) {
+//!     UpstreamRequest::verified(raw, settings, None, id);
+//! }
+//! ```
+//! ```compile_fail,E0451
+//! // Nor can a request to the backend be written by hand.
+//! fn write(other: countersign::request::UpstreamRequest) -> countersign::request::UpstreamRequest {
+//!     countersign::request::UpstreamRequest { request: http::Request::new(countersign::request::OutgoingBody::empty()), ..other }
 //! }
 //! ```
 
@@ -27,11 +41,10 @@ use crate::clock::Clock;
 use crate::config::{BodyHashPolicy, Settings};
 use crate::consumers::Consumer;
 use crate::failures::FailedSignatures;
-use crate::oauth::base_string::SignatureBaseString;
+use crate::oauth::base_string::{BaseStringUri, SignatureBaseString};
 use crate::oauth::body_hash::BodyHash;
 use crate::oauth::key::SignatureValid;
 use crate::oauth::parameters::Source;
-use crate::oauth::timestamp::Timestamp;
 use crate::refusal::Refusal;
 use crate::replay::{NonceId, NonceRecorded, NonceRefused, NonceTable, Shares};
 
@@ -57,8 +70,6 @@ pub struct Verifier<'g> {
     pub budget: &'g Arc<BodyBudget>,
     /// The time, for what is judged at the end.
     pub clock: &'g Clock,
-    /// The moment at which the request is judged.
-    pub now: Timestamp,
 }
 
 impl VerifiedRequest {
@@ -74,16 +85,13 @@ impl VerifiedRequest {
 }
 
 impl IdentifiedRequest {
-    /// The whole proof, in order: time, signature, nonce peek, token, permission, body, rate, and the nonce's commit last.
+    /// The whole proof, in order (method and time stood when the request was identified): signature, nonce peek, token, permission, body, rate, and the nonce's commit last.
     ///
     /// So a token error or a 429 uses up no nonce, and a replay or a forgery uses up no rate budget.
     ///
     /// # Errors
     /// The first [`Refusal`] on the way.
     pub async fn verify(mut self, with: Verifier<'_>) -> Result<VerifiedRequest, Refusal> {
-        let claims = &self.signed.claims;
-        claims.check_method(&self.candidate)?;
-        claims.check_time(with.settings, with.now)?;
         let signature_valid = self.check_signature(with)?;
         let nonce = self.nonce_id(with.nonces);
         with.nonces.peek(nonce).map_err(|refused| nonce_refusal(refused, with))?;
@@ -96,11 +104,6 @@ impl IdentifiedRequest {
         Ok(VerifiedRequest { inbound: self.signed.inbound, consumer: self.candidate, user, _proof: proof })
     }
 
-    /// The consumer that the request names, for the log.
-    pub fn candidate(&self) -> &Arc<Consumer> {
-        &self.candidate
-    }
-
     /// Several keys stand while one is rolled over; the signature must hold under one of them.
     fn check_signature(&self, with: Verifier<'_>) -> Result<SignatureValid, Refusal> {
         let signature = self.signed.claims.check_length(&self.candidate)?;
@@ -111,7 +114,8 @@ impl IdentifiedRequest {
         let proof = self.candidate.public_keys.iter().find_map(|key| key.verify(method, &base_string, signature).ok());
         proof.ok_or_else(|| {
             with.failures.record(client, &self.candidate.key);
-            Refusal::SignatureMismatch { base_string: Box::new(base_string) }
+            let (method, uri) = (self.signed.inbound.method().clone(), self.signed.base_string_uri());
+            Refusal::SignatureMismatch { checked: format!("{method} {}", uri.as_str()), base_string: Box::new(base_string) }
         })
     }
 
@@ -178,8 +182,11 @@ impl IdentifiedRequest {
 impl SignedRequest {
     /// The one text that the signature is checked against.
     fn base_string(&self) -> SignatureBaseString {
-        let uri = self.inbound.origin.base_string_uri(self.inbound.path());
-        SignatureBaseString::new(self.inbound.method().as_str(), &uri, &self.parameters)
+        SignatureBaseString::new(self.inbound.method().as_str(), &self.base_string_uri(), &self.parameters)
+    }
+
+    fn base_string_uri(&self) -> BaseStringUri {
+        self.inbound.origin.base_string_uri(self.inbound.path())
     }
 
     /// The user whom a consumer asks to act as: `xoauth_requestor_id`, signed in query or form; else `user_id`, which

@@ -69,6 +69,21 @@ fn e35_a_client_that_dies_half_way_leaves_no_complete_message() {
     }
 }
 
+/// A form on an observed route is held for the trial; what was read must not be lost from what passes on.
+#[test]
+fn e35_a_form_that_stalls_on_an_observed_route_is_not_passed_on_in_part() {
+    let backend = Backend::start();
+    let gateway =
+        Gateway::builder().upstream(&backend).route("{ path: /**, access: observe }").setting("timeouts: { body: 1s }").start();
+    let mut client = gateway.client();
+    client.send(b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 900\r\n\r\n");
+    client.send(vec![b'a'; 500]);
+    assert_eq!(client.response().status, 408);
+    client.send(vec![b'b'; 400]);
+    assert!(client.until_closed().is_empty());
+    assert_eq!(backend.connections(), 0, "half a form reached the backend");
+}
+
 #[test]
 fn e35_what_follows_a_refused_body_is_never_a_request() {
     const LENGTH: usize = 10 * 1024 * 1024;
