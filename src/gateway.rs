@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use crate::clock::Clock;
+use crate::consumers::ConsumerKey;
 use crate::failures::FailedSignatures;
 use crate::policy::Policy;
 use crate::refusal::Refusal;
@@ -56,6 +57,14 @@ pub struct Seen {
     pub body_is_read: bool,
 }
 
+impl Seen {
+    /// A key that is too long to be anybody's is not repeated whole.
+    fn claim(&mut self, key: Option<String>) {
+        let cut = |key: String| if key.len() <= ConsumerKey::MAX { key } else { key.chars().take(64).chain(['…']).collect() };
+        self.consumer = key.map(cut);
+    }
+}
+
 impl Gateway {
     /// The policy. What a route does not exempt, only a proof lets pass.
     ///
@@ -94,7 +103,7 @@ impl Gateway {
     /// From what was received to what was proved.
     async fn prove(&self, mut inbound: InboundRequest, policy: &Policy, seen: &mut Seen) -> Result<VerifiedRequest, Refusal> {
         if inbound.has_form() {
-            seen.consumer = inbound.claimed_key(&policy.settings);
+            seen.claim(inbound.claimed_key(&policy.settings));
         }
         inbound.hold_form(policy, &self.budget, &self.clock).await?;
         seen.body_is_read = inbound.is_read();
@@ -103,11 +112,18 @@ impl Gateway {
             return Err(if other { Refusal::OtherScheme } else { Refusal::NoCredentials });
         }
         let settings = &policy.settings;
-        let verifier =
-            Verifier { settings, nonces: &self.nonces, failures: &self.failures, budget: &self.budget, clock: &self.clock };
+        let verifier = Verifier {
+            settings,
+            policy: &self.policy,
+            nonces: &self.nonces,
+            failures: &self.failures,
+            budget: &self.budget,
+            clock: &self.clock,
+        };
         let signed = inbound.parse_oauth(settings)?;
-        seen.consumer = Some(signed.claimed_key().to_owned());
-        signed.identify(policy, self.clock.wall())?.verify(verifier).await
+        seen.claim(Some(signed.claimed_key().to_owned()));
+        // A held form took time to come; the list in force now decides.
+        signed.identify(&self.policy.load(), self.clock.wall())?.verify(verifier).await
     }
 }
 

@@ -63,6 +63,10 @@ pub enum Refusal {
     ConsumerDisabled,
     /// The consumer's time is over.
     ConsumerExpired,
+    /// The consumer was changed while its request was being read.
+    ConsumerChanged,
+    /// The Authorization header holds a parameter that is not OAuth's and would not be forwarded.
+    HeaderParameter(String),
     /// The timestamp lies outside the window.
     TimestampOutside {
         /// On which side and how far.
@@ -220,6 +224,9 @@ impl Refusal {
             Self::ConsumerUnknown { .. }
                 | Self::ConsumerDisabled
                 | Self::ConsumerExpired
+                | Self::ConsumerChanged
+                | Self::SignatureMethodNotTheConsumers { .. }
+                | Self::TooManyFailures { .. }
                 | Self::SignatureUndecodable
                 | Self::SignatureLength { .. }
                 | Self::SignatureMismatch { .. }
@@ -257,6 +264,7 @@ impl Refusal {
         match self {
             Self::ParametersAbsent(names) => Some(("oauth_parameters_absent", names.join("&"))),
             Self::ParametersRepeated(names) => Some(("oauth_parameters_rejected", names.join("&"))),
+            Self::HeaderParameter(name) => Some(("oauth_parameters_rejected", name.clone())),
             Self::ParameterRejected { name, .. } => Some(("oauth_parameters_rejected", (*name).to_owned())),
             Self::Malformed(Malformed::BadEscape { name, .. }) => Some(("oauth_parameters_rejected", name.clone())),
             Self::VersionRejected => Some(("oauth_acceptable_versions", "1.0-1.0".to_owned())),
@@ -277,15 +285,19 @@ impl Refusal {
         match self {
             Self::NoCredentials | Self::OtherScheme => plain(StatusCode::UNAUTHORIZED, "no_credentials", Client),
             Self::ParametersAbsent(_) => problem(StatusCode::BAD_REQUEST, "parameter_absent"),
-            Self::SeveralAuthorizations | Self::Malformed(_) | Self::ParametersRepeated(_) | Self::ParameterRejected { .. } => {
-                problem(StatusCode::BAD_REQUEST, "parameter_rejected")
-            }
+            Self::SeveralAuthorizations
+            | Self::Malformed(_)
+            | Self::HeaderParameter(_)
+            | Self::ParametersRepeated(_)
+            | Self::ParameterRejected { .. } => problem(StatusCode::BAD_REQUEST, "parameter_rejected"),
             Self::VersionRejected => problem(StatusCode::BAD_REQUEST, "version_rejected"),
             Self::SignatureMethodUnknown { .. } | Self::SignatureMethodNotTheConsumers { .. } => {
                 problem(StatusCode::BAD_REQUEST, "signature_method_rejected")
             }
             Self::ConsumerUnknown { .. } => problem(StatusCode::UNAUTHORIZED, "consumer_key_unknown"),
-            Self::ConsumerDisabled | Self::ConsumerExpired => problem(StatusCode::UNAUTHORIZED, "consumer_key_rejected"),
+            Self::ConsumerDisabled | Self::ConsumerExpired | Self::ConsumerChanged => {
+                problem(StatusCode::UNAUTHORIZED, "consumer_key_rejected")
+            }
             Self::TimestampOutside { .. } | Self::TimestampForgotten { .. } => {
                 problem(StatusCode::UNAUTHORIZED, "timestamp_refused")
             }
@@ -339,6 +351,14 @@ impl fmt::Display for Refusal {
             Self::ConsumerUnknown { key } => write!(f, "no consumer has the key {}", shown(key)),
             Self::ConsumerDisabled => f.write_str("the consumer is disabled (enabled: false)"),
             Self::ConsumerExpired => f.write_str("the consumer has expired (expires)"),
+            Self::ConsumerChanged => {
+                f.write_str("the consumer was changed while its request was being read; signed again it is judged anew")
+            }
+            Self::HeaderParameter(name) => write!(
+                f,
+                "the Authorization header holds the parameter {}, which is signed there but would not reach the application",
+                shown(name)
+            ),
             Self::TimestampOutside { outside, acceptable } => describe_timestamp(f, *outside, *acceptable),
             Self::TimestampForgotten { acceptable: (from, _) } => {
                 write!(f, "nonces of that time are forgotten; only timestamps from {} on are accepted", from.seconds())

@@ -76,6 +76,9 @@ pub enum Malformed {
 /// How much of a parameter's name an error repeats, in bytes; enough to find it, too short to fill a log.
 pub const SHOWN_NAME: usize = 64;
 
+/// How many names an error lists at most.
+const SHOWN_NAMES: usize = 10;
+
 impl Parameters {
     /// Reads, normalizes and sorts the parameters of a request.
     ///
@@ -131,10 +134,25 @@ impl Parameters {
         let mut repeated: Vec<String> = self.pairs[self.protocol.clone()]
             .windows(2)
             .filter(|two| self.name(&two[0]) == self.name(&two[1]))
-            .map(|two| String::from_utf8_lossy(self.name(&two[0])).into_owned())
+            .map(|two| shown(self.name(&two[0])))
+            .take(SHOWN_NAMES)
             .collect();
         repeated.dedup();
         repeated
+    }
+
+    /// A parameter of the Authorization header that belongs in the query or body: signed in the header it would be taken
+    /// off with it, and the backend would see another request than the one that was signed.
+    ///
+    /// The header's own are `oauth_*`; `xoauth_*` and `opensocial_*` are extensions that containers put there and that
+    /// no backend reads, but for `xoauth_requestor_id`, which names a user.
+    pub fn foreign_in_header(&self) -> Option<String> {
+        let belongs = |name: &[u8]| {
+            let prefixed = [PROTOCOL_PREFIX, "xoauth_", "opensocial_"].iter().any(|prefix| name.starts_with(prefix.as_bytes()));
+            prefixed && name != b"xoauth_requestor_id"
+        };
+        let foreign = self.pairs.iter().find(|pair| pair.source == Source::Header && !belongs(self.name(pair)))?;
+        Some(shown(self.name(foreign)))
     }
 
     /// The names and values that go into the base string: all but `oauth_signature`, encoded and sorted.

@@ -76,7 +76,7 @@ impl AccessRecord {
             status: self.outcome.status.map_or(CLIENT_GONE, |status| status.as_u16()),
             consumer: self.outcome.consumer.as_deref().map(OneLine),
             user: self.outcome.user.as_deref().map(OneLine),
-            verdict: if gone { "client_gone" } else { self.outcome.verdict },
+            verdict: if self.outcome.verdict.is_empty() { "client_gone" } else { self.outcome.verdict },
             reason: if gone { Some("the client left before there was an answer") } else { self.outcome.reason.as_deref() },
             gateway_us: micros(self.outcome.gateway),
             upstream_us: self.outcome.upstream.map(micros),

@@ -23,13 +23,13 @@ use crate::config::{Limits, Timeouts};
 use crate::request::Peer;
 
 /// Serves a connection to its end.
-pub(super) async fn serve(plane: Rc<Plane>, stream: TcpStream, peer: Peer, place: Place, limits: Limits, times: Timeouts) {
+pub(super) async fn serve(plane: Rc<Plane>, stream: TcpStream, peer: Peer, place: Rc<Place>, limits: Limits, times: Timeouts) {
     let _ = stream.set_nodelay(true);
     let activity = Arc::new(Activity::new());
     let io = Watched { io: TokioIo::new(stream), activity: Arc::clone(&activity), lingering: None };
     let service = service_fn(|request| {
-        let (plane, activity) = (Rc::clone(&plane), Arc::clone(&activity));
-        async move { Ok::<_, Infallible>(exchange(plane, activity, peer, request).await) }
+        let (plane, activity, place) = (Rc::clone(&plane), Arc::clone(&activity), Rc::clone(&place));
+        async move { Ok::<_, Infallible>(exchange(plane, activity, peer, place, request).await) }
     });
     let mut builder = http1::Builder::new();
     builder.max_header_size(limits.header).max_headers(MAX_HEADERS).half_close(false);
@@ -49,7 +49,6 @@ pub(super) async fn serve(plane: Rc<Plane>, stream: TcpStream, peer: Peer, place
             }
         }
     }
-    drop(place);
 }
 
 /// Heads that hyper itself refuses (a bare 400 or 431 before our code) are told to the operator.

@@ -9,6 +9,7 @@ use hyper::body::{Body, Incoming};
 
 use super::connection::Activity;
 use super::headers;
+use super::limits::Place;
 use super::plane::{InFlight, Plane};
 use super::pool::{Lease, Timeouts};
 use super::response::{Ending, ResponseBody, Shown, refused};
@@ -26,6 +27,7 @@ pub(super) async fn exchange(
     plane: Rc<Plane>,
     activity: Arc<Activity>,
     peer: Peer,
+    place: Rc<Place>,
     request: Request<Incoming>,
 ) -> Response<ResponseBody> {
     let has_body = !request.body().is_end_stream();
@@ -42,7 +44,7 @@ pub(super) async fn exchange(
         bytes_out: 0,
     };
     let ending = Ending { record, sink: Arc::clone(&plane.shared.sink), activity };
-    Exchange { plane, policy, peer, ending, origin: None, reveal: None, close_if_refused: has_body, in_flight: None }
+    Exchange { plane, policy, peer, place, ending, origin: None, reveal: None, close_if_refused: has_body, in_flight: None }
         .answer(request)
         .await
 }
@@ -52,6 +54,7 @@ struct Exchange {
     plane: Rc<Plane>,
     policy: Arc<Policy>,
     peer: Peer,
+    place: Rc<Place>,
     ending: Ending,
     origin: Option<Origin>,
     reveal: Option<RefusalSettings>,
@@ -85,7 +88,9 @@ impl Exchange {
 
     fn note(&mut self, seen: Seen, policy: &Policy) {
         if let Some(key) = &seen.consumer {
-            let reveal = policy.consumers.get(key).and_then(|consumer| consumer.reveal);
+            // Where unknown consumers must not be told apart, none has refusals of its own kind.
+            let consumer = policy.consumers.get(key).filter(|_| policy.settings.refusals.reveal_unknown_consumer);
+            let reveal = consumer.and_then(|consumer| consumer.reveal);
             self.reveal = reveal.map(|reveal| RefusalSettings { reveal, ..policy.settings.refusals });
         }
         self.ending.record.outcome.consumer = seen.consumer;
@@ -134,7 +139,10 @@ impl Exchange {
         headers::check_response_framing(response.headers())?;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             match client.filter(|_| asked_for_upgrade) {
-                Some(client) => tunnel::open(client, &mut response, self.plane.drain.clone(), settings.timeouts.idle),
+                Some(client) => {
+                    let held = tunnel::Held { _place: Rc::clone(&self.place), _in_flight: self.in_flight.take() };
+                    tunnel::open(client, &mut response, self.plane.drain.clone(), settings.timeouts.idle, held);
+                }
                 None => return Err(Refusal::UpstreamBroken("it switched protocols unasked".to_owned())),
             }
         }

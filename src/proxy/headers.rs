@@ -29,6 +29,10 @@ pub fn strip_request(headers: &mut HeaderMap, identity: &IdentityHeaders, believ
 
 /// Takes off what concerns the connection only, in an answer, and adds `Via`.
 pub fn strip_response(headers: &mut HeaderMap, status: StatusCode) {
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        // RFC 9112 §6.3: the chunks decide; a length beside them would cut the answer or leave the client waiting.
+        headers.remove(header::CONTENT_LENGTH);
+    }
     let upgrade = (status == StatusCode::SWITCHING_PROTOCOLS).then(|| headers.get(UPGRADE).cloned()).flatten();
     strip_hop_by_hop(headers);
     if let Some(protocol) = upgrade {

@@ -199,7 +199,7 @@ fn welcome(plane: &Rc<Plane>, stream: TcpStream, address: SocketAddr) {
     let settings = Arc::clone(&plane.shared.gateway.policy.load().settings);
     let peer = Peer { address: address.ip().to_canonical(), scheme: Scheme::Http };
     match plane.shared.connections.enter(peer.address, &settings.limits) {
-        Ok(place) => start(plane, stream, peer, place, &settings),
+        Ok(place) => start(plane, stream, peer, Rc::new(place), &settings),
         Err(full) => {
             plane.shared.counts.add("connection_refused");
             let limit = if full == Full::InAll { "limits.connections" } else { "limits.connections_per_address" };
@@ -208,7 +208,7 @@ fn welcome(plane: &Rc<Plane>, stream: TcpStream, address: SocketAddr) {
     }
 }
 
-fn start(plane: &Rc<Plane>, stream: TcpStream, peer: Peer, place: Place, settings: &crate::config::Settings) {
+fn start(plane: &Rc<Plane>, stream: TcpStream, peer: Peer, place: Rc<Place>, settings: &crate::config::Settings) {
     let served = connection::serve(Rc::clone(plane), stream, peer, place, settings.limits.clone(), settings.timeouts.clone());
     tokio::task::spawn_local(served);
 }

@@ -8,7 +8,8 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use hyper::body::Incoming;
+use http::HeaderValue;
+use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -16,7 +17,7 @@ use tokio::time::timeout;
 
 use crate::config::{HostHeader, Server, Upstream};
 use crate::refusal::Refusal;
-use crate::request::OutgoingBody;
+use crate::request::{OutgoingBody, Progress};
 
 /// Idle connections by server.
 #[derive(Debug, Default)]
@@ -38,6 +39,8 @@ pub(super) struct Lease {
     server: Server,
     /// Whether it answered a request before.
     reused: bool,
+    /// Whether it is closed after this answer, whatever the backend thinks.
+    last: bool,
     pool: Rc<Pool>,
 }
 
@@ -65,15 +68,20 @@ impl Pool {
         upstream: &Upstream,
         times: Timeouts,
     ) -> Result<(http::Response<Incoming>, Lease), Refusal> {
+        let last = has_unexpected_body(&request);
+        if last {
+            request.headers_mut().insert(http::header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        let progress = request.body().progress();
         loop {
             let mut lease = self.lease(upstream, times.connect).await?;
+            lease.last = last;
             if upstream.host == HostHeader::Upstream {
                 let host = lease.server.authority.to_string().parse().expect("an authority is a header value");
                 request.headers_mut().insert(http::header::HOST, host);
             }
             let spare = (lease.reused && may_be_sent_twice(&request)).then(|| copy_without_body(&request));
-            let answer = timeout(times.response, lease.sender.try_send_request(request));
-            let answer = answer.await.map_err(|_| Refusal::UpstreamTimeout { limit: times.response })?;
+            let answer = within(times.response, &progress, lease.sender.try_send_request(request)).await?;
             match answer {
                 Ok(response) => return Ok((response, lease)),
                 Err(mut failed) => match failed.take_message().or(spare) {
@@ -107,10 +115,12 @@ impl Pool {
         let mut last = String::new();
         for server in servers {
             if let Some(sender) = self.take_idle(server) {
-                return Ok(Lease { sender, server: server.clone(), reused: true, pool: Rc::clone(self) });
+                return Ok(Lease { sender, server: server.clone(), reused: true, last: false, pool: Rc::clone(self) });
             }
             match open(server, connect).await {
-                Ok(sender) => return Ok(Lease { sender, server: server.clone(), reused: false, pool: Rc::clone(self) }),
+                Ok(sender) => {
+                    return Ok(Lease { sender, server: server.clone(), reused: false, last: false, pool: Rc::clone(self) });
+                }
                 Err(why) => last = format!("{}: {why}", server.authority),
             }
         }
@@ -138,7 +148,7 @@ impl Pool {
 impl Lease {
     /// Gives the connection back when the answer is complete; it is used again once it is ready.
     pub(super) fn finish(self) {
-        if !self.sender.is_closed() {
+        if !self.last && !self.sender.is_closed() {
             self.pool.put(self.server, self.sender);
         }
     }
@@ -164,8 +174,30 @@ async fn open(server: &Server, connect: Duration) -> Result<SendRequest<Outgoing
     Ok(sender)
 }
 
+/// Waits for an answer. The time begins anew with each piece of the request's body: the backend does not owe an answer
+/// as long as the client is still sending, for which `timeouts.body` holds.
+async fn within<T>(limit: Duration, progress: &Progress, answer: impl Future<Output = T>) -> Result<T, Refusal> {
+    let mut answer = std::pin::pin!(answer);
+    let mut left = limit;
+    loop {
+        if let Ok(answer) = timeout(left, &mut answer).await {
+            return Ok(answer);
+        }
+        let quiet = progress.quiet_for();
+        if quiet >= limit {
+            return Err(Refusal::UpstreamTimeout { limit });
+        }
+        left = limit - quiet;
+    }
+}
+
+/// Whether the request has a body where some backends expect none (RFC 9110 §9.3.1, §9.3.5). One that does not read it
+/// would take it for the next request on the connection, and its answer for somebody else's.
+fn has_unexpected_body(request: &http::Request<OutgoingBody>) -> bool {
+    !request.body().is_end_stream() && !matches!(request.method().as_str(), "POST" | "PUT" | "PATCH")
+}
+
 fn may_be_sent_twice(request: &http::Request<OutgoingBody>) -> bool {
-    use hyper::body::Body;
     matches!(request.method().as_str(), "GET" | "HEAD" | "OPTIONS")
         && request.body().is_end_stream()
         && request.extensions().get::<hyper::upgrade::OnUpgrade>().is_none()

@@ -99,7 +99,8 @@ impl Body for ResponseBody {
         loop {
             let Poll::Ready(frame) = Pin::new(&mut *incoming).poll_frame(cx) else {
                 let timer = this.stalled.get_or_insert_with(|| Box::pin(sleep(timeout)));
-                return timer.as_mut().poll(cx).map(|()| Some(Err(BrokenAnswer::Timeout)));
+                let stalled = timer.as_mut().poll(cx).map(|()| Some(Err(this.ending.broken(BrokenAnswer::Timeout))));
+                return stalled;
             };
             this.stalled = None;
             if frame.is_none() || incoming.is_end_stream() {
@@ -107,7 +108,7 @@ impl Body for ResponseBody {
             }
             match frame {
                 None => return Poll::Ready(None),
-                Some(Err(error)) => return Poll::Ready(Some(Err(BrokenAnswer::Backend(error)))),
+                Some(Err(error)) => return Poll::Ready(Some(Err(this.ending.broken(BrokenAnswer::Backend(error))))),
                 Some(Ok(frame)) => {
                     // Trailers are hop-by-hop here: nobody announced them to the client.
                     let Some(data) = frame.data_ref() else { continue };
@@ -130,6 +131,14 @@ impl Body for ResponseBody {
             Content::Own(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Content::Backends { incoming, .. } => incoming.size_hint(),
         }
+    }
+}
+
+impl Ending {
+    /// Notes for the log that the client did not get the whole answer.
+    fn broken(&mut self, broken: BrokenAnswer) -> BrokenAnswer {
+        self.record.outcome.reason = Some(broken.to_string());
+        broken
     }
 }
 
@@ -161,7 +170,7 @@ pub(super) fn refused(refusal: &Refusal, shown: &Shown) -> Response<Bytes> {
     } else {
         (TEXT, plain_body(refusal, shown.settings.reveal), None)
     };
-    let status = refusal.status();
+    let status = if masked { StatusCode::UNAUTHORIZED } else { refusal.status() };
     let mut response = Response::new(Bytes::from(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -173,7 +182,7 @@ pub(super) fn refused(refusal: &Refusal, shown: &Shown) -> Response<Bytes> {
     {
         headers.insert(WWW_AUTHENTICATE, value);
     }
-    if let Some(seconds) = refusal.retry_after() {
+    if let Some(seconds) = refusal.retry_after().filter(|_| !masked) {
         headers.insert(RETRY_AFTER, seconds.into());
     }
     if shown.close {

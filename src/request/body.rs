@@ -1,12 +1,14 @@
 //! Request bodies: streamed, or held up to a limit because they are signed.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes, BytesMut};
+use dashmap::DashMap;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Sleep, sleep, timeout};
@@ -44,6 +46,7 @@ pub struct HeldBody {
 #[derive(Debug, Default)]
 pub struct BodyBudget {
     in_use: AtomicUsize,
+    by_client: DashMap<IpAddr, usize>,
 }
 
 /// How bodies are held.
@@ -53,21 +56,23 @@ pub(super) struct HoldLimits<'a> {
     pub(super) one: usize,
     /// All bodies together, in bytes.
     pub(super) all: usize,
-    /// Between two pieces.
+    /// Between two pieces; twice that for the whole.
     pub(super) timeout: Duration,
+    pub(super) client: IpAddr,
     pub(super) budget: &'a Arc<BodyBudget>,
 }
 
 #[derive(Debug)]
 struct Reservation {
     budget: Arc<BodyBudget>,
+    client: IpAddr,
     bytes: usize,
 }
 
 impl RequestBody {
     /// No body.
     pub fn none() -> Self {
-        let reservation = Reservation { budget: Arc::default(), bytes: 0 };
+        let reservation = Reservation { budget: Arc::default(), client: Ipv4Addr::UNSPECIFIED.into(), bytes: 0 };
         Self::Held(HeldBody { bytes: Bytes::new(), _reserved: Arc::new(reservation) })
     }
 
@@ -95,7 +100,7 @@ impl RequestBody {
     pub(super) async fn hold(&mut self, limits: HoldLimits<'_>) -> Result<&Bytes, Refusal> {
         self.check_declared(limits)?;
         if let Self::Streaming(incoming) = self {
-            let mut reservation = Reservation { budget: Arc::clone(limits.budget), bytes: 0 };
+            let mut reservation = Reservation { budget: Arc::clone(limits.budget), client: limits.client, bytes: 0 };
             let read = read_up_to(incoming, limits, &mut reservation).await;
             // Nothing that was read is lost: what is not whole is either put together again or cannot be forwarded.
             let Self::Streaming(rest) = std::mem::replace(self, Self::Broken) else { return Err(Refusal::BodyBroken) };
@@ -152,7 +157,7 @@ impl RequestBody {
             Self::TooLong { begun, rest } => (begun.bytes.clone(), Rest::Coming(rest), Some(begun)),
             Self::Withheld | Self::Broken => (Bytes::new(), Rest::Missing, None),
         };
-        OutgoingBody { first, rest, timeout, stalled: None, _held: held }
+        OutgoingBody { first, rest, timeout, progress: Progress::begin(), stalled: None, _held: held }
     }
 }
 
@@ -170,13 +175,16 @@ async fn read_up_to(
     reservation: &mut Reservation,
 ) -> Result<(Bytes, ReadEnd), Refusal> {
     let mut held = BytesMut::new();
+    // A body that drips in is over all the same: whoever sends it need not be known yet.
+    let deadline = Instant::now() + limits.timeout * 2;
     loop {
-        let frame = timeout(limits.timeout, incoming.frame()).await.map_err(|_| Refusal::BodyTimeout)?;
+        let left = limits.timeout.min(deadline.saturating_duration_since(Instant::now()));
+        let frame = timeout(left, incoming.frame()).await.map_err(|_| Refusal::BodyTimeout)?;
         let Some(frame) = frame else { return Ok((held.freeze(), ReadEnd::Complete)) };
         // Trailers are not part of what is signed and are dropped.
         let Ok(data) = frame.map_err(|_| Refusal::BodyBroken)?.into_data() else { continue };
         held.extend_from_slice(&data);
-        if !reservation.grow(data.len(), limits.all) {
+        if !reservation.grow(data.len(), limits) {
             return Ok((held.freeze(), ReadEnd::BudgetFull));
         }
         if held.len() > limits.one {
@@ -186,16 +194,24 @@ async fn read_up_to(
 }
 
 impl Reservation {
-    fn grow(&mut self, bytes: usize, all: usize) -> bool {
+    /// Counts more bytes, and says whether they are within both bounds: of all, and a quarter of all for one client, so
+    /// that none can take the room of the others. One body always fits.
+    fn grow(&mut self, bytes: usize, limits: HoldLimits<'_>) -> bool {
         let before = self.budget.in_use.fetch_add(bytes, Ordering::SeqCst);
         self.bytes += bytes;
-        before + bytes <= all
+        let mut of_client = self.budget.by_client.entry(self.client).or_default();
+        *of_client += bytes;
+        before + bytes <= limits.all && *of_client <= (limits.all / 4).max(limits.one)
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
         self.budget.in_use.fetch_sub(self.bytes, Ordering::SeqCst);
+        if let Some(mut of_client) = self.budget.by_client.get_mut(&self.client) {
+            *of_client = of_client.saturating_sub(self.bytes);
+        }
+        self.budget.by_client.remove_if(&self.client, |_, bytes| *bytes == 0);
     }
 }
 
@@ -205,9 +221,33 @@ pub struct OutgoingBody {
     first: Bytes,
     rest: Rest,
     timeout: Duration,
+    progress: Progress,
     /// Runs while the client owes a piece.
     stalled: Option<Pin<Box<Sleep>>>,
     _held: Option<HeldBody>,
+}
+
+/// When a body that is being sent last moved.
+#[derive(Debug, Clone)]
+pub struct Progress {
+    begun: Instant,
+    /// Milliseconds after `begun`.
+    last: Arc<AtomicU64>,
+}
+
+impl Progress {
+    fn begin() -> Self {
+        Self { begun: Instant::now(), last: Arc::default() }
+    }
+
+    fn mark(&self) {
+        self.last.store(u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// How long nothing has been sent.
+    pub fn quiet_for(&self) -> Duration {
+        self.begun.elapsed().saturating_sub(Duration::from_millis(self.last.load(Ordering::Relaxed)))
+    }
 }
 
 /// What follows the bytes that are there.
@@ -242,7 +282,19 @@ impl std::error::Error for BodyError {}
 impl OutgoingBody {
     /// No body.
     pub fn empty() -> Self {
-        Self { first: Bytes::new(), rest: Rest::Nothing, timeout: Duration::MAX, stalled: None, _held: None }
+        Self {
+            first: Bytes::new(),
+            rest: Rest::Nothing,
+            timeout: Duration::MAX,
+            progress: Progress::begin(),
+            stalled: None,
+            _held: None,
+        }
+    }
+
+    /// Tells, while the body is being sent, when the last piece went.
+    pub fn progress(&self) -> Progress {
+        self.progress.clone()
     }
 }
 
@@ -264,6 +316,7 @@ impl Body for OutgoingBody {
             match Pin::new(&mut *rest).poll_frame(cx) {
                 Poll::Ready(frame) => {
                     this.stalled = None;
+                    this.progress.mark();
                     match frame {
                         None => return Poll::Ready(None),
                         Some(Err(_)) => return Poll::Ready(Some(Err(BodyError::Broken))),

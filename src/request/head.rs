@@ -63,8 +63,13 @@ const ONCE: [(header::HeaderName, &str); 3] = [
     (header::EXPECT, "there is more than one Expect header"),
 ];
 
+/// Whether requests with this method are forwarded at all.
+pub fn is_forwarded(method: &Method) -> bool {
+    METHODS.contains(&method.as_str())
+}
+
 fn check_method(method: &Method) -> Result<(), Refusal> {
-    if METHODS.contains(&method.as_str()) { Ok(()) } else { Err(Refusal::MethodUnknown) }
+    if is_forwarded(method) { Ok(()) } else { Err(Refusal::MethodUnknown) }
 }
 
 /// Origin form, or the absolute form that a proxy must take too (RFC 9112 §3.2).

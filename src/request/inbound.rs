@@ -92,7 +92,7 @@ impl InboundRequest {
         if !self.is_form {
             return Ok(());
         }
-        let limits = hold_limits(&policy.settings, budget);
+        let limits = hold_limits(&policy.settings, self.origin.client, budget);
         self.body.check_declared(limits)?;
         if head::has_content_coding(&self.parts.headers) {
             return Err(Refusal::FormCoding);
@@ -109,7 +109,7 @@ impl InboundRequest {
         if !self.is_form || head::has_content_coding(&self.parts.headers) {
             return Ok(());
         }
-        self.body.hold(hold_limits(&policy.settings, budget)).await.map(|_| ())
+        self.body.hold(hold_limits(&policy.settings, self.origin.client, budget)).await.map(|_| ())
     }
 
     /// Whether the whole body was read.
@@ -126,7 +126,7 @@ impl InboundRequest {
     /// Only because the body broke off, so that there is nothing to pass on.
     pub async fn copy_for_trial(&mut self, policy: &Policy, budget: &Arc<BodyBudget>) -> Result<Self, Refusal> {
         if self.is_form || self.mentions_body_hash() {
-            let held = self.body.hold(hold_limits(&policy.settings, budget)).await.map(|_| ());
+            let held = self.body.hold(hold_limits(&policy.settings, self.origin.client, budget)).await.map(|_| ());
             // Any other outcome is the trial's to report, when it finds no body.
             if self.body.is_broken() {
                 held?;
@@ -163,6 +163,12 @@ impl InboundRequest {
     }
 }
 
-pub(super) fn hold_limits<'a>(settings: &Settings, budget: &'a Arc<BodyBudget>) -> HoldLimits<'a> {
-    HoldLimits { one: settings.limits.signed_body, all: settings.limits.held_bodies, timeout: settings.timeouts.body, budget }
+pub(super) fn hold_limits<'a>(settings: &Settings, client: IpAddr, budget: &'a Arc<BodyBudget>) -> HoldLimits<'a> {
+    HoldLimits {
+        one: settings.limits.signed_body,
+        all: settings.limits.held_bodies,
+        timeout: settings.timeouts.body,
+        client,
+        budget,
+    }
 }

@@ -12,7 +12,8 @@ mod signed;
 mod upstream;
 mod verified;
 
-pub use body::{BodyBudget, OutgoingBody, RequestBody};
+pub use body::{BodyBudget, OutgoingBody, Progress, RequestBody};
+pub use head::is_forwarded;
 pub use inbound::{InboundRequest, Peer};
 pub use origin::{Origin, is_in};
 pub use signed::{IdentifiedRequest, SignedRequest};

@@ -63,13 +63,14 @@ impl Origin {
         let chain = list(headers, "x-forwarded-for")?;
         let (protos, hosts) = (list(headers, "x-forwarded-proto")?, list(headers, "x-forwarded-host")?);
         let ports = list(headers, "x-forwarded-port")?;
+        let mut hops = 1;
         if chain.is_empty() && protos.is_empty() && hosts.is_empty() && ports.is_empty() {
             self.believe_forwarded(headers, trusted)?;
         } else {
-            let hops = self.follow(chain.iter().map(|address| parse_node(address)), trusted);
+            hops = self.follow(chain.iter().map(|address| parse_node(address)), trusted);
             self.set(nth_from_end(&protos, hops), nth_from_end(&hosts, hops), nth_from_end(&ports, hops))?;
         }
-        if let Some(prefix) = list(headers, "x-forwarded-prefix")?.first() {
+        if let Some(prefix) = nth_from_end(&list(headers, "x-forwarded-prefix")?, hops) {
             let prefix = prefix.trim_end_matches('/');
             if !prefix.is_empty() && !prefix.starts_with('/') {
                 return Err(Refusal::BadRequest("X-Forwarded-Prefix of the trusted proxy does not begin with a slash"));

@@ -162,6 +162,9 @@ impl Claims {
         if !repeated.is_empty() {
             return Err(Refusal::ParametersRepeated(repeated));
         }
+        if let Some(name) = parameters.foreign_in_header() {
+            return Err(Refusal::HeaderParameter(name));
+        }
         let value = |name| parameters.protocol(name).unwrap_or_default();
         let method = read_method(&value("oauth_signature_method"), settings)?;
         if parameters.protocol("oauth_version").is_some_and(|version| &*version != b"1.0") {

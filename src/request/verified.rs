@@ -37,6 +37,8 @@ use std::sync::Arc;
 use super::body::BodyBudget;
 use super::inbound::{InboundRequest, hold_limits};
 use super::signed::{Claims, IdentifiedRequest, SignedRequest};
+use arc_swap::ArcSwap;
+
 use crate::clock::Clock;
 use crate::config::{BodyHashPolicy, Settings};
 use crate::consumers::Consumer;
@@ -45,6 +47,7 @@ use crate::oauth::base_string::{BaseStringUri, SignatureBaseString};
 use crate::oauth::body_hash::BodyHash;
 use crate::oauth::key::SignatureValid;
 use crate::oauth::parameters::Source;
+use crate::policy::Policy;
 use crate::refusal::Refusal;
 use crate::replay::{NonceId, NonceRecorded, NonceRefused, NonceTable, Shares};
 
@@ -62,6 +65,8 @@ pub struct VerifiedRequest {
 pub struct Verifier<'g> {
     /// The configuration in force.
     pub settings: &'g Settings,
+    /// What is in force at any moment.
+    pub policy: &'g ArcSwap<Policy>,
     /// The accepted nonces.
     pub nonces: &'g NonceTable,
     /// The bad signatures by address and consumer.
@@ -98,6 +103,7 @@ impl IdentifiedRequest {
         self.check_token()?;
         let user = self.check_permission()?;
         self.check_body_hash(with).await?;
+        self.check_still_listed(with)?;
         self.take_rate()?;
         let recorded = with.nonces.commit(signature_valid, nonce, with.settings.verify.window, shares(with.settings));
         let proof = recorded.map_err(|refused| nonce_refusal(refused, with))?;
@@ -152,20 +158,32 @@ impl IdentifiedRequest {
         let policy = with.settings.verify.body_hash;
         let method = self.signed.claims.method;
         let inbound = &mut self.signed.inbound;
-        // A form is signed as parameters; a hash beside it says nothing more.
-        if policy == BodyHashPolicy::Ignore || inbound.is_form {
+        if policy == BodyHashPolicy::Ignore {
             return Ok(());
         }
         match self.signed.parameters.protocol("oauth_body_hash") {
             Some(claimed) => {
                 let hash = BodyHash::decode(&claimed, method).ok_or(Refusal::BodyHashMismatch)?;
-                let body = inbound.body.hold(hold_limits(with.settings, with.budget)).await?;
+                let limits = hold_limits(with.settings, inbound.origin.client, with.budget);
+                let body = inbound.body.hold(limits).await?;
                 if hash.matches(body, method) { Ok(()) } else { Err(Refusal::BodyHashMismatch) }
             }
-            None if policy == BodyHashPolicy::Required && !inbound.body.is_empty() => {
+            // A form is signed as parameters and needs none. One that is there counts for a form too: the Content-Type is
+            // not signed, and must not talk it away.
+            None if policy == BodyHashPolicy::Required && !inbound.is_form && !inbound.body.is_empty() => {
                 Err(Refusal::ParametersAbsent(vec!["oauth_body_hash"]))
             }
             None => Ok(()),
+        }
+    }
+
+    /// Reading a body takes time, in which the list may have changed: the request is judged by the one in force now.
+    fn check_still_listed(&self, with: Verifier<'_>) -> Result<(), Refusal> {
+        let current = with.policy.load();
+        match current.consumers.get(self.candidate.key.as_str()) {
+            Some(consumer) if Arc::ptr_eq(consumer, &self.candidate) || **consumer == *self.candidate => Ok(()),
+            Some(_) => Err(Refusal::ConsumerChanged),
+            None => Err(Refusal::ConsumerUnknown { key: self.candidate.key.to_string() }),
         }
     }
 

@@ -108,7 +108,8 @@ impl Rule {
     fn matches(&self, method: &Method, path: &CanonicalPath) -> bool {
         let in_path = match self.access {
             // A backend on a file system without case would serve what the rule was to deny.
-            Access::Deny => self.pattern.matches_in_any_case(path),
+            // Many frameworks read /admin/ as /admin, and Windows "/admin." and "/admin ".
+            Access::Deny => self.pattern.matches_in_any_case(path) || self.pattern.matches_in_any_case(&path.trimmed()),
             _ => self.pattern.matches(path),
         };
         in_path && self.methods.as_ref().is_none_or(|methods| methods.contains(method))
@@ -152,6 +153,10 @@ mod tests {
         assert_eq!(access(&routes, "/health/x"), Access::Deny);
         assert_eq!(access(&routes, "/Health/X"), Access::Deny);
         assert_eq!(access(&routes, "/Health"), Access::Deny);
+        for path in ["/a/", "/a.", "/a%20", "/A//"] {
+            let denied = Routes::new(vec![rule("/a", Access::Deny), rule("/**", Access::Open)]);
+            assert_eq!(access(&denied, path), Access::Deny, "{path}");
+        }
         assert_eq!(access(&routes, "/admin"), Access::Signed);
     }
 

@@ -36,6 +36,11 @@ impl CanonicalPath {
         Ok(Self(decoded.to_owned()))
     }
 
+    /// Without what some servers ignore at the end: slashes, dots and blanks.
+    pub(super) fn trimmed(&self) -> Self {
+        Self(format!("/{}", self.0.trim_start_matches('/').trim_end_matches(['/', '.', ' '])))
+    }
+
     /// The decoded path.
     pub fn as_str(&self) -> &str {
         &self.0

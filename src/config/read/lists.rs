@@ -4,6 +4,7 @@ use http::Method;
 use ipnet::IpNet;
 
 use crate::oauth::signature::SignatureMethod;
+use crate::request::is_forwarded;
 use crate::routes::PathPattern;
 use crate::yaml::{Node, Report};
 
@@ -12,9 +13,9 @@ pub(crate) fn methods(node: &Node<'_>, report: &mut Report) -> Vec<Method> {
     not_empty(node, report, |node, report| {
         let text = node.text(report)?;
         let upper = text.to_ascii_uppercase();
-        let method = Method::from_bytes(text.as_bytes()).ok().filter(|_| text == upper);
+        let method = Method::from_bytes(text.as_bytes()).ok().filter(|_| text == upper).filter(is_forwarded);
         if method.is_none() {
-            report.wrong_type(node, "a list of HTTP methods", "write them in capitals: [GET, POST]");
+            report.wrong_type(node, "a list of HTTP methods that are forwarded", "write them in capitals: [GET, POST]");
         }
         method
     })
