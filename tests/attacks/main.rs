@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests: whatever goes wrong here ends one")]
 
 mod answers;
+mod bodies;
 mod bypass;
 mod cryptography;
 mod exhaustion;
