@@ -215,11 +215,6 @@ impl PublicKey {
         PUBLISHED.contains(&self.fingerprint)
     }
 
-    /// The DER of the PKCS#1 `RSAPublicKey`.
-    pub fn pkcs1_der(&self) -> &[u8] {
-        &self.pkcs1
-    }
-
     /// Checks an RSASSA-PKCS1-v1_5 signature (RFC 8017 §8.2.2).
     ///
     /// # Errors

@@ -1,17 +1,18 @@
 //! Why a request is stopped: status, `oauth_problem`, blame, and the messages for the caller and for the operator.
 //!
-//! Two audiences: the operator reads the [`Display`](fmt::Display) text with both numbers in it; the caller gets the
+//! Two audiences: the operator reads the [`Display`](std::fmt::Display) text with both numbers in it; the caller gets the
 //! code and what OAuth Problem Reporting adds to it, and more only where `refusals.reveal` says so. Neither text ever
 //! holds a signature, a secret or an Authorization value.
 
-use std::fmt;
+mod sentence;
+
 use std::time::Duration;
 
 use http::StatusCode;
 
 use crate::config::Reveal;
 use crate::oauth::base_string::SignatureBaseString;
-use crate::oauth::parameters::{Malformed, Source};
+use crate::oauth::parameters::Malformed;
 use crate::oauth::percent;
 use crate::oauth::signature::SignatureMethod;
 use crate::oauth::timestamp::{OutsideWindow, Timestamp};
@@ -330,138 +331,6 @@ impl Refusal {
     }
 }
 
-/// The operator's sentence.
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoCredentials => f.write_str("the route is signed, and the request carries no OAuth credentials"),
-            Self::OtherScheme => f.write_str("the route is signed, and the Authorization header is of another scheme than OAuth"),
-            Self::SeveralAuthorizations => f.write_str("there is more than one Authorization header"),
-            Self::Malformed(malformed) => describe_malformed(f, malformed),
-            Self::ParametersAbsent(names) => write!(f, "required parameters are absent: {}", names.join(", ")),
-            Self::ParametersRepeated(names) => write!(f, "these parameters stand more than once: {}", names.join(", ")),
-            Self::ParameterRejected { name, expected } => write!(f, "{name} must be {expected}"),
-            Self::VersionRejected => f.write_str("oauth_version must be 1.0 where it is sent"),
-            Self::SignatureMethodUnknown { given, acceptable } => {
-                write!(f, "oauth_signature_method {} is not verified here; {} is", shown(given), joined(acceptable, ", "))
-            }
-            Self::SignatureMethodNotTheConsumers { given, acceptable } => {
-                write!(f, "the consumer signs with {}, and the request says {given}", joined(acceptable, ", "))
-            }
-            Self::ConsumerUnknown { key } => write!(f, "no consumer has the key {}", shown(key)),
-            Self::ConsumerDisabled => f.write_str("the consumer is disabled (enabled: false)"),
-            Self::ConsumerExpired => f.write_str("the consumer has expired (expires)"),
-            Self::ConsumerChanged => {
-                f.write_str("the consumer was changed while its request was being read; signed again it is judged anew")
-            }
-            Self::HeaderParameter(name) => write!(
-                f,
-                "the Authorization header holds the parameter {}, which is signed there but would not reach the application",
-                shown(name)
-            ),
-            Self::TimestampOutside { outside, acceptable } => describe_timestamp(f, *outside, *acceptable),
-            Self::TimestampForgotten { acceptable: (from, _) } => {
-                write!(f, "nonces of that time are forgotten; only timestamps from {} on are accepted", from.seconds())
-            }
-            Self::SignatureUndecodable => f.write_str("oauth_signature is no base64 (was it percent-encoded?)"),
-            Self::SignatureLength { expected, actual } => {
-                write!(
-                    f,
-                    "the signature has {actual} bytes, and the consumer's key makes {expected}: another key or method signed"
-                )
-            }
-            Self::SignatureMismatch { checked, .. } => write!(
-                f,
-                "the signature does not hold for {checked}: another key, URL or parameters were signed \
-                 (if clients use another URL, see public_url and trusted_proxies)"
-            ),
-            Self::BodyHashMismatch => f.write_str("the body is not the one that oauth_body_hash was made of"),
-            Self::NonceUsed => f.write_str(
-                "the nonce was used before with this timestamp: a replay, or a client that retries without signing again",
-            ),
-            Self::TokenRejected => f.write_str("oauth_token names no token"),
-            Self::TwoLeggedDenied => f.write_str("the consumer may not call without a token (two_legged.allowed: false)"),
-            Self::ImpersonationDenied => {
-                f.write_str("the consumer may not name the user with xoauth_requestor_id (two_legged.impersonation: false)")
-            }
-            Self::RouteDenied { ambiguity: None } => f.write_str("a route rule denies this to everybody"),
-            Self::RouteDenied { ambiguity: Some(what) } => {
-                write!(f, "the path has {what}, which a backend may read as one that a route rule denies")
-            }
-            Self::ConsumerMayNotReach => f.write_str("the consumer's allow list does not cover this method and path"),
-            Self::ConsumerMayNotComeFrom => f.write_str("the consumer's allow_from does not cover the client's address"),
-            Self::RateLimited { retry_after } => {
-                write!(f, "the consumer's rate limit is used up for another {:.3} s", retry_after.as_secs_f64())
-            }
-            Self::TooManyFailures { retry_after } => write!(
-                f,
-                "this address sent too many bad signatures in the consumer's name; it is heard again in {:.3} s",
-                retry_after.as_secs_f64()
-            ),
-            Self::BadRequest(what) => f.write_str(what),
-            Self::MethodUnknown => f.write_str("the request method is not one that is forwarded"),
-            Self::TransferCodingUnknown => f.write_str("the transfer coding is not chunked alone"),
-            Self::FormCoding => {
-                f.write_str("a form body must be sent without Content-Encoding, or its parameters cannot be verified")
-            }
-            Self::TargetTooLong { limit, actual } => write!(f, "the target has {actual} bytes, and limits.target is {limit}"),
-            Self::BodyTooLarge { limit } => write!(f, "the body is longer than limits.signed_body ({limit} bytes)"),
-            Self::BodyTimeout => f.write_str("the body stopped coming (timeouts.body)"),
-            Self::BodyBroken => f.write_str("the body ended early, or its framing is broken"),
-            Self::NonceTableFull { limit, of_consumer: false } => {
-                write!(f, "limits.nonces ({limit}) nonces are live; raise it, or lower verify.max_age")
-            }
-            Self::NonceTableFull { limit, of_consumer: true } => {
-                write!(f, "the consumer has limits.nonces_per_consumer ({limit}) live nonces")
-            }
-            Self::HeldBodiesFull { limit } => {
-                write!(f, "limits.held_bodies ({limit} bytes) is in use; raise it if that is no attack")
-            }
-            Self::UpstreamBusy { limit } => write!(f, "upstream.max_in_flight ({limit}) requests are in flight"),
-            Self::UpstreamUnreachable(why) => write!(f, "the backend cannot be reached: {why}"),
-            Self::UpstreamBroken(why) => write!(f, "the backend did not answer properly: {why}"),
-            Self::UpstreamTimeout { limit } => {
-                write!(f, "the backend did not answer within timeouts.response ({} s)", limit.as_secs_f64())
-            }
-        }
-    }
-}
-
-fn describe_malformed(f: &mut fmt::Formatter<'_>, malformed: &Malformed) -> fmt::Result {
-    match malformed {
-        Malformed::BadEscape { source, name } => {
-            write!(f, "the {} holds a % without two hexadecimal digits, in parameter {}", place(*source), shown(name))
-        }
-        Malformed::HeaderSyntax { expected, at } => {
-            write!(f, "the Authorization header is malformed at byte {at} after OAuth: expected {expected}")
-        }
-        Malformed::TooMany { limit } => write!(f, "there are more than limits.parameters ({limit}) parameters"),
-    }
-}
-
-fn describe_timestamp(f: &mut fmt::Formatter<'_>, outside: OutsideWindow, acceptable: (Timestamp, Timestamp)) -> fmt::Result {
-    let (from, to) = (acceptable.0.seconds(), acceptable.1.seconds());
-    match outside {
-        OutsideWindow::Past { age } => write!(f, "oauth_timestamp is {age} s old; accepted now: {from} to {to}"),
-        OutsideWindow::Future { ahead } => write!(f, "oauth_timestamp is {ahead} s ahead; accepted now: {from} to {to}"),
-    }
-}
-
-fn place(source: Source) -> &'static str {
-    match source {
-        Source::Header => "Authorization header",
-        Source::Query => "query",
-        Source::Form => "form body",
-    }
-}
-
-/// A value of the client's, quoted, with nothing in it that could end a log line or move a terminal's cursor.
-fn shown(text: &str) -> String {
-    let cut: String = text.chars().take(SHOWN_VALUE).collect();
-    let ellipsis = if cut.len() < text.len() { "…" } else { "" };
-    format!("\"{}{ellipsis}\"", cut.escape_default())
-}
-
 fn joined(methods: &[SignatureMethod], separator: &str) -> String {
     methods.iter().map(|method| method.name()).collect::<Vec<_>>().join(separator)
 }
@@ -481,19 +350,9 @@ pub fn problem_body(pairs: &[(&'static str, String)]) -> String {
     pairs.join("&")
 }
 
-/// How much of a client's value a sentence repeats, in characters.
-const SHOWN_VALUE: usize = 80;
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn values_of_the_client_cannot_break_a_line() {
-        let refusal = Refusal::ConsumerUnknown { key: "a\r\n\u{1b}[31m\u{2028}\"".to_owned() };
-        let text = refusal.to_string();
-        assert!(text.chars().all(|c| (' '..='~').contains(&c)), "{text}");
-    }
 
     #[test]
     fn the_challenge_and_the_body_are_percent_encoded() {
