@@ -42,11 +42,12 @@ impl FailedSignatures {
     /// Counts a bad signature.
     pub fn record(&self, address: IpAddr, consumer: &ConsumerKey) {
         // At the bound further pairs are not counted: whoever has that many addresses is not stopped by counting them.
-        if self.worked_off.len() >= MAX_PAIRS {
+        let pair = (network(address), consumer.clone());
+        if self.worked_off.len() >= MAX_PAIRS && !self.worked_off.contains_key(&pair) {
             return;
         }
         let now = self.started.elapsed();
-        let mut entry = self.worked_off.entry((network(address), consumer.clone())).or_insert(now);
+        let mut entry = self.worked_off.entry(pair).or_insert(now);
         *entry = (*entry).max(now) + INTERVAL;
     }
 

@@ -11,7 +11,7 @@ use tokio::time::interval;
 use super::Failure;
 use crate::clock::Clock;
 use crate::config::{Options, Settings, Source};
-use crate::consumers::reload::{self, Reloader};
+use crate::consumers::reload::{self, ReloadThread, Reloader};
 use crate::observe::{Sink, install_diagnostics};
 use crate::serve::{Running, StartError};
 use crate::yaml::Problems;
@@ -72,7 +72,7 @@ fn control(settings: &Settings, sink: Arc<Sink>, reloader: Reloader) -> Result<(
         let running = Running::start(Arc::clone(&policy), Arc::clone(&sink), Clock::System).map_err(unstartable)?;
         let reloading = reload::spawn(reloader).map_err(|error| Failure::new(format!("cannot watch the files: {error}")))?;
         announce(&running, settings);
-        let whole = run_until_told(&mut signals, &running, &sink, || drop(reloading.reload_now())).await;
+        let whole = run_until_told(&mut signals, &running, &sink, &reloading).await;
         drop(reloading);
         let grace = policy.load().settings.timeouts.drain;
         running.stop(grace).await;
@@ -82,7 +82,7 @@ fn control(settings: &Settings, sink: Arc<Sink>, reloader: Reloader) -> Result<(
 }
 
 /// SIGHUP reloads, SIGTERM and SIGINT end it.
-async fn run_until_told(signals: &mut Signals, running: &Running, sink: &Sink, reload: impl Fn()) -> Result<(), Failure> {
+async fn run_until_told(signals: &mut Signals, running: &Running, sink: &Sink, reloading: &ReloadThread) -> Result<(), Failure> {
     let mut chores = interval(SWEEP_EVERY);
     let mut report = interval(REPORT_EVERY);
     loop {
@@ -91,12 +91,12 @@ async fn run_until_told(signals: &mut Signals, running: &Running, sink: &Sink, r
             _ = signals.interrupt.recv() => return Ok(()),
             _ = signals.reload.recv() => {
                 sink.reopen();
-                reload();
+                drop(reloading.reload_now());
             }
             _ = chores.tick() => {
                 running.sweep();
-                if !running.is_whole() {
-                    return Err(Failure::new("a data-plane thread ended; stopping, so that the service manager restarts it"));
+                if !running.is_whole() || !reloading.is_alive() {
+                    return Err(Failure::new("a thread of the gateway ended; stopping, so that the service manager restarts it"));
                 }
             }
             _ = report.tick() => running.report_observed(),

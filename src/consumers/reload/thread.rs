@@ -47,6 +47,11 @@ impl ReloadThread {
         let _ = self.sender.send(Message::ReloadNow(reply));
         outcome
     }
+
+    /// Whether the thread runs; one that ended by itself has panicked, and the list would never change again.
+    pub fn is_alive(&self) -> bool {
+        self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
+    }
 }
 
 impl Drop for ReloadThread {
