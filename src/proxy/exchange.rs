@@ -4,14 +4,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{Request, Response, StatusCode};
 use hyper::body::{Body, Incoming};
 
 use super::connection::Activity;
 use super::headers;
 use super::limits::Place;
 use super::plane::{InFlight, Plane};
-use super::pool::{Lease, Timeouts};
+use super::pool::Lease;
 use super::response::{Ending, ResponseBody, Shown, refused};
 use super::tunnel;
 use crate::config::{RefusalSettings, Settings};
@@ -132,9 +132,8 @@ impl Exchange {
         self.in_flight = self.plane.shared.in_flight(&upstream)?;
         let client = request.extensions_mut().remove::<hyper::upgrade::OnUpgrade>();
         let asked_for_upgrade = request.headers().contains_key(http::header::UPGRADE);
-        let times = Timeouts { connect: settings.timeouts.connect, response: settings.timeouts.response };
         let sent = Instant::now();
-        let (mut response, lease) = self.plane.pool.send(request, &upstream, times).await?;
+        let (mut response, lease) = self.plane.pool.send(request, &upstream, &settings.timeouts).await?;
         self.ending.record.outcome.upstream = Some(sent.elapsed());
         headers::check_response_framing(response.headers())?;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
@@ -174,12 +173,4 @@ impl Exchange {
         self.plane.shared.counts.add(refusal.code());
         Response::from_parts(parts, ResponseBody::own(body, self.ending))
     }
-}
-
-/// A request id: the process's random number and a count.
-pub(super) fn request_id(process: u64, thread: u64, count: u64) -> HeaderValue {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    let number = u128::from(process) << 56 | u128::from(thread & 0xffff) << 40 | u128::from(count & 0xff_ffff_ffff);
-    let digits: [u8; 30] = std::array::from_fn(|at| HEX[(number >> (4 * (29 - at))) as usize & 15]);
-    HeaderValue::from_bytes(&digits).expect("hexadecimal digits are a header value")
 }

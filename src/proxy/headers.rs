@@ -46,11 +46,17 @@ pub fn strip_response(headers: &mut HeaderMap, status: StatusCode) {
 /// # Errors
 /// A coding other than `chunked` alone.
 pub fn check_response_framing(headers: &HeaderMap) -> Result<(), Refusal> {
+    let broken = || Refusal::UpstreamBroken("its answer has a transfer coding other than chunked".to_owned());
+    if has_known_transfer_coding(headers) { Ok(()) } else { Err(broken()) }
+}
+
+/// Whether there is no `Transfer-Encoding`, or one line of it that says `chunked` alone (RFC 9112 §6.1).
+pub fn has_known_transfer_coding(headers: &HeaderMap) -> bool {
     let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
     match (codings.next(), codings.next()) {
-        (None, _) => Ok(()),
-        (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
-        _ => Err(Refusal::UpstreamBroken("its answer has a transfer coding other than chunked".to_owned())),
+        (None, _) => true,
+        (Some(coding), None) => coding.as_bytes().eq_ignore_ascii_case(b"chunked"),
+        _ => false,
     }
 }
 
@@ -110,9 +116,7 @@ fn connection_options(headers: &HeaderMap) -> impl Iterator<Item = &str> {
 
 /// Whether a backend may read `name` as `wanted`: CGI and its heirs turn all but letters and digits into `_`.
 fn is_spelling_of(name: &HeaderName, wanted: &HeaderName) -> bool {
-    let fold = |b: &u8| if b.is_ascii_alphanumeric() { *b } else { b'-' };
-    let (name, wanted) = (name.as_str().as_bytes(), wanted.as_str().as_bytes());
-    name.len() == wanted.len() && name.iter().map(fold).eq(wanted.iter().map(fold))
+    name.as_str().len() == wanted.as_str().len() && folded(name).eq(folded(wanted))
 }
 
 /// Headers by which a backend may decide on another client, host, path or method than what was verified.
@@ -123,10 +127,9 @@ fn decides(name: &HeaderName, believed: bool) -> bool {
         return false;
     }
     let is = |wanted: &HeaderName| is_spelling_of(name, wanted);
-    let ours = [X_FORWARDED_FOR, X_FORWARDED_PROTO, X_FORWARDED_HOST, X_REQUEST_ID];
-    if believed && (is(&X_FORWARDED_PREFIX) || is(&X_FORWARDED_PORT) || ours.contains(name)) {
+    if believed && BELIEVED.contains(name) {
         // Exactly spelled ones of a trusted proxy are overwritten or kept; another spelling would stand beside them.
-        return !(name == X_FORWARDED_PREFIX || name == X_FORWARDED_PORT || ours.contains(name));
+        return false;
     }
     DECIDING.iter().any(is)
         || begins_like(name, "x-original-")
@@ -135,9 +138,11 @@ fn decides(name: &HeaderName, believed: bool) -> bool {
 }
 
 fn begins_like(name: &HeaderName, prefix: &str) -> bool {
-    let fold = |b: &u8| if b.is_ascii_alphanumeric() { *b } else { b'-' };
-    let text = name.as_str().as_bytes();
-    text.len() >= prefix.len() && text.iter().map(fold).zip(prefix.bytes()).all(|(a, b)| a == b)
+    name.as_str().len() >= prefix.len() && folded(name).zip(prefix.bytes()).all(|(a, b)| a == b)
+}
+
+fn folded(name: &HeaderName) -> impl Iterator<Item = u8> {
+    name.as_str().bytes().map(|b| if b.is_ascii_alphanumeric() { b } else { b'-' })
 }
 
 /// The authority that was signed; the Host header's own value where that is the same.
@@ -203,6 +208,10 @@ const END_TO_END: [HeaderName; 16] = [
     header::VARY,
     VIA,
 ];
+
+/// What a trusted proxy may tell.
+const BELIEVED: [HeaderName; 6] =
+    [X_FORWARDED_FOR, X_FORWARDED_PROTO, X_FORWARDED_HOST, X_FORWARDED_PORT, X_FORWARDED_PREFIX, X_REQUEST_ID];
 
 const DECIDING: [HeaderName; 14] = [
     header::FORWARDED,

@@ -20,7 +20,6 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
 
 use super::connection;
-use super::exchange;
 use super::limits::{ConnectionLimits, Full, Place};
 use super::pool::Pool;
 use crate::config::{Server, Upstream};
@@ -156,8 +155,16 @@ impl DataPlane {
 impl Plane {
     pub(super) fn fresh_request_id(&self) -> HeaderValue {
         self.requests.set(self.requests.get() + 1);
-        exchange::request_id(self.shared.process, self.thread, self.requests.get())
+        request_id(self.shared.process, self.thread, self.requests.get())
     }
+}
+
+/// A request id: the process's random number and a count.
+fn request_id(process: u64, thread: u64, count: u64) -> HeaderValue {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let number = u128::from(process) << 56 | u128::from(thread & 0xffff) << 40 | u128::from(count & 0xff_ffff_ffff);
+    let digits: [u8; 30] = std::array::from_fn(|at| HEX[(number >> (4 * (29 - at))) as usize & 15]);
+    HeaderValue::from_bytes(&digits).expect("hexadecimal digits are a header value")
 }
 
 /// A thread's life: accept until draining, then wait until time is up.

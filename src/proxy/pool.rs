@@ -15,7 +15,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::config::{HostHeader, Server, Upstream};
+use crate::config::{HostHeader, Server, Timeouts, Upstream};
 use crate::refusal::Refusal;
 use crate::request::{OutgoingBody, Progress};
 
@@ -44,15 +44,6 @@ pub(super) struct Lease {
     pool: Rc<Pool>,
 }
 
-/// How connections are made.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Timeouts {
-    /// For a connection.
-    pub(super) connect: Duration,
-    /// For the answer's head.
-    pub(super) response: Duration,
-}
-
 impl Pool {
     /// Sends a request and waits for the head of the answer.
     ///
@@ -66,7 +57,7 @@ impl Pool {
         self: &Rc<Self>,
         mut request: http::Request<OutgoingBody>,
         upstream: &Upstream,
-        times: Timeouts,
+        times: &Timeouts,
     ) -> Result<(http::Response<Incoming>, Lease), Refusal> {
         let last = has_unexpected_body(&request);
         if last {

@@ -1,10 +1,11 @@
 //! What hyper accepts in a request head and two servers may read differently is refused here (RFC 9112, RFC 9110).
 
-use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, TRANSFER_ENCODING};
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST};
 use http::request::Parts;
 use http::{HeaderMap, Method, header};
 
 use crate::oauth::base_string::{Authority, Scheme};
+use crate::proxy::headers::has_known_transfer_coding;
 use crate::refusal::Refusal;
 
 /// The methods that are forwarded: RFC 9110's without CONNECT and TRACE, PATCH (RFC 5789), WebDAV's (RFC 4918, 3253,
@@ -106,12 +107,7 @@ fn check_host(parts: &Parts) -> Result<Authority, Refusal> {
 
 /// `Transfer-Encoding: chunked` once, or none (RFC 9112 §6.1); hyper has dropped a Content-Length beside it.
 fn check_framing(headers: &HeaderMap) -> Result<(), Refusal> {
-    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
-    match (codings.next(), codings.next()) {
-        (None, _) => Ok(()),
-        (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
-        _ => Err(Refusal::TransferCodingUnknown),
-    }
+    if has_known_transfer_coding(headers) { Ok(()) } else { Err(Refusal::TransferCodingUnknown) }
 }
 
 /// What the Authorization header is.
