@@ -1,7 +1,8 @@
 //! CPU time per request: the gateway, verifying RSA-SHA1, against nginx as a plain reverse proxy.
 //!
-//! The same signed requests go over the same number of keep-alive connections to nginx, to the gateway with one thread and to the
-//! gateway with two, by turns, in several rounds of one run. Each round starts all three anew; only their own processes are measured.
+//! The same signed requests go over the same number of keep-alive connections to nginx as it comes, to nginx with kept backend
+//! connections, and to the gateway with one thread and with two, by turns, in several rounds of one run. Each round starts all
+//! four anew; only their own processes are measured.
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read};
@@ -79,21 +80,23 @@ fn measure(options: &Options) -> Result<()> {
         signed,
     };
 
-    println!("\nround  server               CPU µs/request   requests/s   against nginx");
-    let (mut one, mut two, mut idle, mut start) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    println!("\nround  server               CPU µs/request   requests/s   against plain nginx");
+    let (mut plain, mut pooled, mut two, mut idle, mut start) = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for round in 1..=options.rounds {
+        let nginx = |upstream| start_nginx(&nginx, folder.path(), backend.address, upstream);
         let gateway = |threads| Server::gateway(&options.gateway, folder.path(), backend.address, threads);
-        let servers = [start_nginx(&nginx, folder.path(), backend.address)?, gateway(1)?, gateway(2)?];
-        idle.push(servers[1].memory_kib("VmRSS")? as f64 / 1024.0);
-        start.push(servers[1].answered_after.as_secs_f64() * 1e3);
+        let servers = [nginx(NginxUpstream::Plain)?, nginx(NginxUpstream::Pooled)?, gateway(1)?, gateway(2)?];
+        idle.push(servers[2].memory_kib("VmRSS")? as f64 / 1024.0);
+        start.push(servers[2].answered_after.as_secs_f64() * 1e3);
 
         let costs = load.run(&servers)?;
-        for (name, cost) in ["nginx, 1 worker", "gateway, 1 thread", "gateway, 2 threads"].iter().zip(&costs) {
+        for (name, cost) in ["nginx, plain", "nginx, pooled", "gateway, 1 thread", "gateway, 2 threads"].iter().zip(&costs) {
             let ratio = cost.cpu_us / costs[0].cpu_us;
-            println!("{round:>5}  {name:<18} {:>16.1} {:>12.0} {ratio:>15.2}", cost.cpu_us, cost.per_second);
+            println!("{round:>5}  {name:<18} {:>16.1} {:>12.0} {ratio:>21.2}", cost.cpu_us, cost.per_second);
         }
-        one.push(costs[1].cpu_us / costs[0].cpu_us);
-        two.push(costs[2].cpu_us / costs[1].cpu_us);
+        plain.push(costs[2].cpu_us / costs[0].cpu_us);
+        pooled.push(costs[2].cpu_us / costs[1].cpu_us);
+        two.push(costs[3].cpu_us / costs[2].cpu_us);
     }
 
     println!(
@@ -102,7 +105,8 @@ fn measure(options: &Options) -> Result<()> {
         median(&mut start)
     );
     println!("ratio 2 threads/1 thread (median of {}): {:.2}", options.rounds, median(&mut two));
-    println!("ratio gateway/nginx (median of {}): {:.2}", options.rounds, median(&mut one));
+    println!("ratio gateway/nginx with a pool of kept connections (median of {}): {:.2}", options.rounds, median(&mut pooled));
+    println!("ratio gateway/plain nginx (median of {}): {:.2}", options.rounds, median(&mut plain));
     Ok(())
 }
 
@@ -232,11 +236,22 @@ fn percent(text: &str) -> String {
     text.bytes().map(encode).collect()
 }
 
+/// How nginx reaches the backend.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum NginxUpstream {
+    /// `proxy_pass` and nothing else: a connection to the backend for each request, nginx's own default.
+    Plain,
+    /// Tuned: connections to the backend are kept, as the gateway keeps them.
+    Pooled,
+}
+
 /// nginx with one worker; stopped through nginx itself, since a killed master would leave its worker behind.
-fn start_nginx(binary: &Path, folder: &Path, upstream: SocketAddr) -> Result<Server> {
+fn start_nginx(binary: &Path, folder: &Path, backend: SocketAddr, upstream: NginxUpstream) -> Result<Server> {
     let address = free_address()?;
+    let folder = folder.join(format!("nginx-{}", address.port()));
+    fs::create_dir(&folder)?;
     let config = folder.join("nginx.conf");
-    fs::write(&config, nginx_config(folder, address, upstream))?;
+    fs::write(&config, nginx_config(&folder, address, backend, upstream))?;
     let mut command = Command::new(binary);
     command.arg("-c").arg(&config);
     let mut stop = Command::new(binary);
@@ -244,9 +259,13 @@ fn start_nginx(binary: &Path, folder: &Path, upstream: SocketAddr) -> Result<Ser
     Server::start(command, Some(stop), address, &folder.join("nginx.stderr"))
 }
 
-/// A plain reverse proxy. The `keepalive_requests` spare nginx the reconnects that its default of 1000 would cost it.
-fn nginx_config(folder: &Path, address: SocketAddr, upstream: SocketAddr) -> String {
+/// The `keepalive_requests` spare nginx the reconnects of clients that its default of 1000 would cost it.
+fn nginx_config(folder: &Path, address: SocketAddr, backend: SocketAddr, upstream: NginxUpstream) -> String {
     let folder = folder.display();
+    let location = match upstream {
+        NginxUpstream::Plain => format!("proxy_pass http://{backend};"),
+        NginxUpstream::Pooled => "proxy_pass http://pool; proxy_http_version 1.1; proxy_set_header Connection \"\";".to_owned(),
+    };
     format!(
         "daemon off;
 worker_processes 1;
@@ -261,18 +280,14 @@ http {{
     uwsgi_temp_path {folder}/nginx-uwsgi;
     scgi_temp_path {folder}/nginx-scgi;
     keepalive_requests 10000000;
-    upstream backend {{
-        server {upstream};
+    upstream pool {{
+        server {backend};
         keepalive 64;
         keepalive_requests 10000000;
     }}
     server {{
         listen {address};
-        location / {{
-            proxy_pass http://backend;
-            proxy_http_version 1.1;
-            proxy_set_header Connection \"\";
-        }}
+        location / {{ {location} }}
     }}
 }}
 "
