@@ -3,9 +3,10 @@
 //! Never per consumer alone: that would let a stranger lock a consumer out.
 
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use dashmap::DashMap;
+use dashmap::{DashMap, Entry};
 
 use crate::consumers::ConsumerKey;
 
@@ -14,12 +15,14 @@ use crate::consumers::ConsumerKey;
 pub struct FailedSignatures {
     /// When the failures of a pair will have been worked off (the generic cell rate algorithm's "theoretical arrival").
     worked_off: DashMap<(IpAddr, ConsumerKey), Duration>,
+    /// How many pairs there are; asking the map for it would lock all of it on every request.
+    pairs: AtomicUsize,
     started: Instant,
 }
 
 impl Default for FailedSignatures {
     fn default() -> Self {
-        Self { worked_off: DashMap::new(), started: Instant::now() }
+        Self { worked_off: DashMap::new(), pairs: AtomicUsize::new(0), started: Instant::now() }
     }
 }
 
@@ -29,7 +32,7 @@ impl FailedSignatures {
     /// # Errors
     /// How long until it may.
     pub fn check(&self, address: IpAddr, consumer: &ConsumerKey) -> Result<(), Duration> {
-        if self.worked_off.is_empty() {
+        if self.pairs.load(Ordering::Relaxed) == 0 {
             return Ok(());
         }
         let Some(worked_off) = self.worked_off.get(&(network(address), consumer.clone())).map(|entry| *entry) else {
@@ -43,18 +46,25 @@ impl FailedSignatures {
     pub fn record(&self, address: IpAddr, consumer: &ConsumerKey) {
         // At the bound further pairs are not counted: whoever has that many addresses is not stopped by counting them.
         let pair = (network(address), consumer.clone());
-        if self.worked_off.len() >= MAX_PAIRS && !self.worked_off.contains_key(&pair) {
-            return;
-        }
         let now = self.started.elapsed();
-        let mut entry = self.worked_off.entry(pair).or_insert(now);
-        *entry = (*entry).max(now) + INTERVAL;
+        match self.worked_off.entry(pair) {
+            Entry::Occupied(mut entry) => *entry.get_mut() = now.max(*entry.get()) + INTERVAL,
+            Entry::Vacant(_) if self.pairs.load(Ordering::Relaxed) >= MAX_PAIRS => {}
+            Entry::Vacant(place) => {
+                place.insert(now + INTERVAL);
+                self.pairs.fetch_add(1, Ordering::Relaxed);
+            }
+        }
     }
 
     /// Forgets the pairs whose failures are worked off.
     pub fn sweep(&self) {
         let now = self.started.elapsed();
-        self.worked_off.retain(|_, worked_off| *worked_off > now);
+        self.worked_off.retain(|_, worked_off| {
+            let stays = *worked_off > now;
+            self.pairs.fetch_sub(usize::from(!stays), Ordering::Relaxed);
+            stays
+        });
     }
 }
 

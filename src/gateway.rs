@@ -32,7 +32,7 @@ pub struct Gateway {
 #[derive(Debug)]
 pub enum Admission {
     /// Proved: it has a consumer.
-    Verified(Box<VerifiedRequest>),
+    Verified(VerifiedRequest),
     /// The route asks for no proof: it has no identity.
     Anonymous(AnonymousRequest),
     /// The route is only observed: it has no identity, and this is what would have become of it.
@@ -72,7 +72,7 @@ impl Gateway {
     /// The [`Refusal`] that stops the request; nothing of it has reached the backend.
     pub async fn admit(
         &self,
-        mut inbound: InboundRequest,
+        mut inbound: Box<InboundRequest>,
         route: Decision<'_>,
         policy: &Policy,
         seen: &mut Seen,
@@ -91,17 +91,22 @@ impl Gateway {
             Access::Optional => {
                 inbound.hold_form(policy, &self.budget, &self.clock).await?;
                 if inbound.carries_credentials() {
-                    self.prove(inbound, policy, seen).await.map(|proved| Admission::Verified(Box::new(proved)))
+                    self.prove(inbound, policy, seen).await.map(Admission::Verified)
                 } else {
                     Ok(Admission::Anonymous(AnonymousRequest::new(inbound)))
                 }
             }
-            Access::Signed => self.prove(inbound, policy, seen).await.map(|proved| Admission::Verified(Box::new(proved))),
+            Access::Signed => self.prove(inbound, policy, seen).await.map(Admission::Verified),
         }
     }
 
     /// From what was received to what was proved.
-    async fn prove(&self, mut inbound: InboundRequest, policy: &Policy, seen: &mut Seen) -> Result<VerifiedRequest, Refusal> {
+    async fn prove(
+        &self,
+        mut inbound: Box<InboundRequest>,
+        policy: &Policy,
+        seen: &mut Seen,
+    ) -> Result<VerifiedRequest, Refusal> {
         if inbound.has_form() {
             seen.claim(inbound.claimed_key(&policy.settings));
         }

@@ -43,7 +43,7 @@ pub(super) async fn exchange(
         outcome: Outcome::default(),
         bytes_out: 0,
     };
-    let ending = Ending { record, sink: Arc::clone(&plane.shared.sink), activity };
+    let ending = Box::new(Ending { record, sink: Arc::clone(&plane.shared.sink), activity });
     Exchange { plane, policy, peer, place, ending, origin: None, reveal: None, close_if_refused: has_body, in_flight: None }
         .answer(request)
         .await
@@ -55,7 +55,7 @@ struct Exchange {
     policy: Arc<Policy>,
     peer: Peer,
     place: Rc<Place>,
-    ending: Ending,
+    ending: Box<Ending>,
     origin: Option<Origin>,
     reveal: Option<RefusalSettings>,
     /// Whether a body may still be coming that nobody will read.
@@ -104,7 +104,7 @@ impl Exchange {
             Admission::Verified(verified) => {
                 outcome.verdict = "admitted";
                 outcome.user = verified.user().map(str::to_owned);
-                UpstreamRequest::verified(*verified, settings, route.rule, request_id)
+                UpstreamRequest::verified(verified, settings, route.rule, request_id)
             }
             Admission::Anonymous(anonymous) => {
                 outcome.verdict = "anonymous";

@@ -23,7 +23,7 @@ pub(super) struct ResponseBody {
     content: Content,
     /// Runs while the backend owes a piece.
     stalled: Option<Pin<Box<Sleep>>>,
-    ending: Ending,
+    ending: Box<Ending>,
     /// A place among the upstream's requests, held to the end of the answer.
     _in_flight: Option<InFlight>,
 }
@@ -33,7 +33,7 @@ enum Content {
     Backends { incoming: Incoming, lease: Option<Lease>, timeout: Duration },
 }
 
-/// What is done when an answer ends.
+/// What is done when an answer ends. Boxed from the start: hyper moves an answer about more than once.
 pub(super) struct Ending {
     pub(super) record: AccessRecord,
     pub(super) sink: Arc<Sink>,
@@ -60,7 +60,7 @@ impl std::error::Error for BrokenAnswer {}
 
 impl ResponseBody {
     /// A body of ours.
-    pub(super) fn own(bytes: Bytes, ending: Ending) -> Self {
+    pub(super) fn own(bytes: Bytes, ending: Box<Ending>) -> Self {
         Self { content: Content::Own(bytes), stalled: None, ending, _in_flight: None }
     }
 
@@ -69,7 +69,7 @@ impl ResponseBody {
         incoming: Incoming,
         lease: Lease,
         timeout: Duration,
-        ending: Ending,
+        ending: Box<Ending>,
         in_flight: Option<InFlight>,
     ) -> Self {
         let mut lease = Some(lease);

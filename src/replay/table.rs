@@ -16,7 +16,8 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 /// All live nonces, in buckets of `BUCKET` seconds of their timestamps that are dropped whole.
 #[derive(Debug)]
 pub struct NonceTable {
-    buckets: DashMap<u64, Arc<Bucket>>,
+    /// By number; nobody can choose those to collide, so they need no hash.
+    buckets: DashMap<u64, Arc<Bucket>, Prehashed>,
     /// Keys the hash, so that nobody can make two nonces collide on purpose.
     hash_key: [u8; 16],
     live: AtomicUsize,
@@ -72,14 +73,14 @@ struct Bucket {
     dropped: RwLock<bool>,
 }
 
-/// The keys are keyed hashes already.
+/// The keys are keyed hashes already, or few and small numbers.
 type Prehashed = BuildHasherDefault<TakeFirstBytes>;
 
 impl NonceTable {
     /// An empty table. `hash_key` must be random and stay the same while nonces are live.
     pub fn new(hash_key: [u8; 16], clock: Clock) -> Self {
         Self {
-            buckets: DashMap::new(),
+            buckets: DashMap::default(),
             hash_key,
             live: AtomicUsize::new(0),
             low_water: AtomicU64::new(0),

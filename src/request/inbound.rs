@@ -18,6 +18,8 @@ use crate::policy::Policy;
 use crate::refusal::Refusal;
 
 /// A request as received.
+///
+/// Always boxed: it is handed from stage to stage, and moving it each time costs more than its one allocation.
 #[derive(Debug)]
 pub struct InboundRequest {
     pub(super) parts: Parts,
@@ -42,12 +44,12 @@ impl InboundRequest {
     ///
     /// # Errors
     /// A [`Refusal`] for everything that two servers could read differently, and for a target over the limit.
-    pub fn read(parts: Parts, body: RequestBody, peer: Peer, settings: &Settings) -> Result<Self, Refusal> {
+    pub fn read(parts: Parts, body: RequestBody, peer: Peer, settings: &Settings) -> Result<Box<Self>, Refusal> {
         let host = head::check(&parts, settings.limits.target)?;
         let origin = Origin::derive(settings, peer.address, peer.scheme, host, &parts.headers)?;
         let authorization = head::authorization(&parts.headers);
         let is_form = head::is_form(&parts.headers) && !body.is_empty();
-        Ok(Self { parts, body, origin, peer, authorization, is_form })
+        Ok(Box::new(Self { parts, body, origin, peer, authorization, is_form }))
     }
 
     /// The request method.
@@ -124,7 +126,7 @@ impl InboundRequest {
     ///
     /// # Errors
     /// Only because the body broke off, so that there is nothing to pass on.
-    pub async fn copy_for_trial(&mut self, policy: &Policy, budget: &Arc<BodyBudget>) -> Result<Self, Refusal> {
+    pub async fn copy_for_trial(&mut self, policy: &Policy, budget: &Arc<BodyBudget>) -> Result<Box<Self>, Refusal> {
         if self.is_form || self.mentions_body_hash() {
             let held = self.body.hold(hold_limits(&policy.settings, self.origin.client, budget)).await.map(|_| ());
             // Any other outcome is the trial's to report, when it finds no body.
@@ -132,14 +134,14 @@ impl InboundRequest {
                 held?;
             }
         }
-        Ok(Self {
+        Ok(Box::new(Self {
             parts: self.parts.clone(),
             body: self.body.copy_for_trial(),
             origin: self.origin.clone(),
             peer: self.peer,
             authorization: self.authorization,
             is_form: self.is_form,
-        })
+        }))
     }
 
     pub(super) fn query(&self) -> Option<&[u8]> {

@@ -16,7 +16,7 @@ use crate::refusal::Refusal;
 /// A request whose protocol parameters are complete, single and well-formed (RFC 5849 §3.1, §3.2).
 #[derive(Debug)]
 pub struct SignedRequest {
-    pub(super) inbound: InboundRequest,
+    pub(super) inbound: Box<InboundRequest>,
     pub(super) parameters: Parameters,
     pub(super) claims: Claims,
 }
@@ -46,7 +46,7 @@ impl InboundRequest {
     ///
     /// # Errors
     /// 400-class refusals: absent, repeated, malformed or unacceptable parameters, in that order.
-    pub fn parse_oauth(self, settings: &Settings) -> Result<SignedRequest, Refusal> {
+    pub fn parse_oauth(self: Box<Self>, settings: &Settings) -> Result<SignedRequest, Refusal> {
         let parameters = self.parameters(settings)?;
         let claims = Claims::read(&parameters, settings)?;
         Ok(SignedRequest { inbound: self, parameters, claims })

@@ -22,7 +22,7 @@ use crate::routes::{Cookies, Rule};
 /// A request that a route lets pass without proof. The backend is told nothing about who sent it.
 #[derive(Debug)]
 pub struct AnonymousRequest {
-    inbound: InboundRequest,
+    inbound: Box<InboundRequest>,
 }
 
 /// A request that may be forwarded.
@@ -34,7 +34,7 @@ pub struct UpstreamRequest {
 
 impl AnonymousRequest {
     /// Takes a request whose route asks for no proof.
-    pub(crate) fn new(inbound: InboundRequest) -> Self {
+    pub(crate) fn new(inbound: Box<InboundRequest>) -> Self {
         Self { inbound }
     }
 }
@@ -63,7 +63,7 @@ impl UpstreamRequest {
     }
 
     fn build(
-        mut inbound: InboundRequest,
+        mut inbound: Box<InboundRequest>,
         settings: &Settings,
         rule: Option<&Rule>,
         cookies: Cookies,
@@ -86,13 +86,15 @@ impl UpstreamRequest {
             // The server is chosen when a connection is; its own name is put there.
             headers.remove(HOST);
         }
-        let body = inbound.body.into_outgoing(settings.timeouts.body);
-        frame(headers, &inbound.parts.method, &body);
+        let InboundRequest { parts, body, .. } = *inbound;
+        let body = body.into_outgoing(settings.timeouts.body);
+        let (mut headers, mut extensions) = (parts.headers, parts.extensions);
+        frame(&mut headers, &parts.method, &body);
         let mut request = http::Request::new(body);
-        *request.method_mut() = inbound.parts.method;
-        *request.uri_mut() = origin_form(inbound.parts.uri);
-        *request.headers_mut() = inbound.parts.headers;
-        if let Some(on_upgrade) = inbound.parts.extensions.remove::<hyper::upgrade::OnUpgrade>() {
+        *request.method_mut() = parts.method;
+        *request.uri_mut() = origin_form(parts.uri);
+        *request.headers_mut() = headers;
+        if let Some(on_upgrade) = extensions.remove::<hyper::upgrade::OnUpgrade>() {
             request.extensions_mut().insert(on_upgrade);
         }
         Self { request, upstream }

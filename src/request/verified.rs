@@ -54,7 +54,7 @@ use crate::replay::{NonceId, NonceRecorded, NonceRefused, NonceTable, Shares};
 /// A request that a known consumer signed, now, and that was not seen before.
 #[derive(Debug)]
 pub struct VerifiedRequest {
-    pub(super) inbound: InboundRequest,
+    pub(super) inbound: Box<InboundRequest>,
     consumer: Arc<Consumer>,
     user: Option<String>,
     _proof: NonceRecorded,
