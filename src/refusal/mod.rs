@@ -64,8 +64,6 @@ pub enum Refusal {
     ConsumerDisabled,
     /// The consumer's time is over.
     ConsumerExpired,
-    /// The consumer was changed while its request was being read.
-    ConsumerChanged,
     /// The Authorization header holds a parameter that is not OAuth's and would not be forwarded.
     HeaderParameter(String),
     /// The timestamp lies outside the window.
@@ -96,6 +94,8 @@ pub enum Refusal {
         /// What the gateway checked the signature against.
         base_string: Box<SignatureBaseString>,
     },
+    /// The key that the signature holds under was taken off the consumer while the request was being read.
+    KeyWithdrawn,
     /// The body is not the one whose hash was signed.
     BodyHashMismatch,
     /// The nonce was seen within the window.
@@ -225,12 +225,12 @@ impl Refusal {
             Self::ConsumerUnknown { .. }
                 | Self::ConsumerDisabled
                 | Self::ConsumerExpired
-                | Self::ConsumerChanged
                 | Self::SignatureMethodNotTheConsumers { .. }
                 | Self::TooManyFailures { .. }
                 | Self::SignatureUndecodable
                 | Self::SignatureLength { .. }
                 | Self::SignatureMismatch { .. }
+                | Self::KeyWithdrawn
         )
     }
 
@@ -296,15 +296,14 @@ impl Refusal {
                 problem(StatusCode::BAD_REQUEST, "signature_method_rejected")
             }
             Self::ConsumerUnknown { .. } => problem(StatusCode::UNAUTHORIZED, "consumer_key_unknown"),
-            Self::ConsumerDisabled | Self::ConsumerExpired | Self::ConsumerChanged => {
-                problem(StatusCode::UNAUTHORIZED, "consumer_key_rejected")
-            }
+            Self::ConsumerDisabled | Self::ConsumerExpired => problem(StatusCode::UNAUTHORIZED, "consumer_key_rejected"),
             Self::TimestampOutside { .. } | Self::TimestampForgotten { .. } => {
                 problem(StatusCode::UNAUTHORIZED, "timestamp_refused")
             }
             Self::SignatureUndecodable
             | Self::SignatureLength { .. }
             | Self::SignatureMismatch { .. }
+            | Self::KeyWithdrawn
             | Self::BodyHashMismatch => problem(StatusCode::UNAUTHORIZED, "signature_invalid"),
             Self::NonceUsed => problem(StatusCode::UNAUTHORIZED, "nonce_used"),
             Self::TokenRejected => problem(StatusCode::UNAUTHORIZED, "token_rejected"),

@@ -105,7 +105,7 @@ impl Claims {
     /// What can be said of the claims without a proof: whom they name, with which method, at what time.
     ///
     /// Where unknown consumers must not be told apart, one meets the same checks as a known one before it is refused.
-    fn judge<'c>(&self, policy: &'c Policy, now: Timestamp) -> Result<&'c Arc<Consumer>, Refusal> {
+    pub(super) fn judge<'c>(&self, policy: &'c Policy, now: Timestamp) -> Result<&'c Arc<Consumer>, Refusal> {
         let settings = &policy.settings;
         let identified = self.identify(&policy.consumers, now);
         if identified.is_err() && settings.refusals.reveal_unknown_consumer {
