@@ -14,8 +14,8 @@ impl fmt::Display for Refusal {
             Self::SeveralAuthorizations => f.write_str("there is more than one Authorization header"),
             Self::Malformed(malformed) => describe_malformed(f, malformed),
             Self::ParametersAbsent(names) => write!(f, "required parameters are absent: {}", names.join(", ")),
-            Self::ParametersRepeated(names) => write!(f, "these parameters stand more than once: {}", names.join(", ")),
-            Self::ParameterRejected { name, expected } => write!(f, "{name} must be {expected}"),
+            Self::ParametersRepeated { names, .. } => write!(f, "these parameters stand more than once: {}", names.join(", ")),
+            Self::ParameterRejected { name, expected, .. } => write!(f, "{name} must be {expected}"),
             Self::VersionRejected => f.write_str("oauth_version must be 1.0 where it is sent"),
             Self::SignatureMethodUnknown { given, acceptable } => {
                 write!(f, "oauth_signature_method {} is not verified here; {} is", shown(given), joined(acceptable, ", "))
@@ -26,7 +26,7 @@ impl fmt::Display for Refusal {
             Self::ConsumerUnknown { key } => write!(f, "no consumer has the key {}", shown(key)),
             Self::ConsumerDisabled => f.write_str("the consumer is disabled (enabled: false)"),
             Self::ConsumerExpired => f.write_str("the consumer has expired (expires)"),
-            Self::HeaderParameter(name) => write!(
+            Self::HeaderParameter { name, .. } => write!(
                 f,
                 "the Authorization header holds the parameter {}, which is signed there but would not reach the application",
                 shown(name)

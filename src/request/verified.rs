@@ -48,7 +48,7 @@ use crate::oauth::body_hash::BodyHash;
 use crate::oauth::key::{Fingerprint, SignatureValid};
 use crate::oauth::parameters::Source;
 use crate::policy::Policy;
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, RejectedParameters};
 use crate::replay::{NonceId, NonceRecorded, NonceRefused, NonceTable, Shares};
 
 /// A request that a known consumer signed, now, and that was not seen before.
@@ -232,7 +232,10 @@ impl SignedRequest {
 
     fn named_user(&self, name: &'static str) -> Result<Option<String>, Refusal> {
         let mut values = self.parameters.values(name).filter(|(source, _)| *source != Source::Header);
-        let rejected = || Refusal::ParameterRejected { name, expected: "one user's name" };
+        let rejected = || {
+            let rejected = RejectedParameters::named(&self.parameters, [name]);
+            Refusal::ParameterRejected { name, expected: "one user's name", rejected }
+        };
         let Some((_, value)) = values.next() else { return Ok(None) };
         let user = String::from_utf8(value.into_owned()).map_err(|_| rejected())?;
         let single = values.next().is_none() && !user.is_empty() && !user.chars().any(char::is_control);
