@@ -77,7 +77,7 @@ impl InboundRequest {
         parameters.protocol("oauth_consumer_key").and_then(|key| String::from_utf8(key.into_owned()).ok())
     }
 
-    fn parameters(&self, settings: &Settings) -> Result<Parameters, Refusal> {
+    pub(super) fn parameters(&self, settings: &Settings) -> Result<Parameters, Refusal> {
         if self.authorization == Authorization::Several {
             return Err(Refusal::SeveralAuthorizations);
         }

@@ -242,6 +242,15 @@ fn d30_oauth_credentials_reach_the_backend_on_no_route() {
         }
     }
     assert!(leaks.is_empty(), "credentials that nobody verified, good for a replay, at the backend: {leaks:?}");
+    // What is too long to be read cannot be cut, and goes nowhere; nor does a form of which no credentials are seen yet.
+    let long = format!("b={}", "2".repeat(2 * 1024 * 1024));
+    for access in accesses {
+        let form = || by_reporting().post(&format!("/{access}")).form(&long);
+        let anonymous = request().post(&format!("/{access}")).form(&long);
+        for request in [form().in_place(Place::Form), form(), form().in_place(Place::Form).chunked(64 * 1024), anonymous] {
+            assert_eq!(denied(&gateway, &backend, access, &request).status, 413, "{access}");
+        }
+    }
 }
 
 #[test]

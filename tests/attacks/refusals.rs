@@ -91,7 +91,7 @@ fn each_problem_has_its_status_its_code_and_its_pairs() {
         if let Some(extra) = extra {
             assert!(response.pair(extra).is_some_and(|value| !value.is_empty()), "{problem}: {body:?}");
         }
-        // Code alone: no advice, no base string, nothing of what was sent.
+        // Code alone: no advice, no base string.
         assert!(
             response.pair("oauth_problem_advice").is_none() && response.pair("oauth_signature_base_string").is_none(),
             "{body:?}"
