@@ -82,7 +82,7 @@ pub fn request_id(headers: &HeaderMap, believed: bool, fresh: impl FnOnce() -> H
 pub fn websocket_upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
     let protocol = headers.get(UPGRADE).filter(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))?;
     let single = headers.get_all(UPGRADE).iter().nth(1).is_none();
-    let asked = connection_options(headers).any(|option| option.eq_ignore_ascii_case("upgrade"));
+    let asked = connection_options(headers).any(|option| option.eq_ignore_ascii_case(b"upgrade"));
     (single && asked).then(|| protocol.clone())
 }
 
@@ -96,8 +96,8 @@ pub fn ask_for_upgrade(headers: &mut HeaderMap, protocol: HeaderValue) {
 fn strip_hop_by_hop(headers: &mut HeaderMap) {
     if headers.contains_key(CONNECTION) {
         let named: Vec<HeaderName> = connection_options(headers)
-            .filter_map(|option| option.parse().ok())
-            .filter(|name| !END_TO_END.contains(name))
+            .filter_map(|option| HeaderName::from_bytes(option).ok())
+            .filter(|name| !END_TO_END.contains(name) && !BELIEVED.contains(name))
             .collect();
         for name in named {
             headers.remove(name);
@@ -109,9 +109,10 @@ fn strip_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-fn connection_options(headers: &HeaderMap) -> impl Iterator<Item = &str> {
-    let lines = headers.get_all(CONNECTION).iter().filter_map(|line| line.to_str().ok());
-    lines.flat_map(|line| line.split(',')).map(str::trim).filter(|option| !option.is_empty())
+/// Read as bytes: one that is no ASCII must not hide the others on its line.
+fn connection_options(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+    let lines = headers.get_all(CONNECTION).iter().map(HeaderValue::as_bytes);
+    lines.flat_map(|line| line.split(|b| *b == b',')).map(<[u8]>::trim_ascii).filter(|option| !option.is_empty())
 }
 
 /// Whether a backend may read `name` as `wanted`: CGI and its heirs turn all but letters and digits into `_`.
@@ -209,7 +210,8 @@ const END_TO_END: [HeaderName; 16] = [
     VIA,
 ];
 
-/// What a trusted proxy may tell.
+/// What a trusted proxy may tell. `Connection` cannot name it away either: a client's own would cut the chain through a
+/// proxy that passes it on.
 const BELIEVED: [HeaderName; 6] =
     [X_FORWARDED_FOR, X_FORWARDED_PROTO, X_FORWARDED_HOST, X_FORWARDED_PORT, X_FORWARDED_PREFIX, X_REQUEST_ID];
 
@@ -241,10 +243,10 @@ mod tests {
         }
     }
 
-    fn stripped(lines: &[(&'static str, &'static str)], believed: bool) -> Vec<String> {
+    fn stripped(lines: &[(&'static str, &str)], believed: bool) -> Vec<String> {
         let mut headers = HeaderMap::new();
         for (name, value) in lines {
-            headers.append(*name, HeaderValue::from_static(value));
+            headers.append(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
         strip_request(&mut headers, &identity(), believed);
         let mut left: Vec<String> = headers.keys().map(ToString::to_string).collect();
@@ -264,10 +266,11 @@ mod tests {
     fn every_connection_line_counts_and_none_names_away_what_matters() {
         let lines = [
             ("connection", "close, x-a"),
-            ("connection", "X-B, host, Content-Type, Cookie"),
+            ("connection", "X-B, host, Content-Type, Cookie, \u{e9}, X-D"),
             ("x-a", "1"),
             ("x-b", "1"),
             ("x-c", "1"),
+            ("x-d", "1"),
             ("host", "h"),
             ("content-type", "t"),
             ("cookie", "c"),
@@ -291,6 +294,13 @@ mod tests {
         ];
         assert_eq!(stripped(&lines, false), ["x-custom"]);
         assert_eq!(stripped(&lines, true), ["x-custom", "x-forwarded-for", "x-forwarded-prefix"]);
+    }
+
+    #[test]
+    fn connection_does_not_name_away_what_a_trusted_peer_says() {
+        let lines = [("connection", "X-Forwarded-For, x-forwarded-prefix, x-a"), ("x-forwarded-for", "1"), ("x-a", "1")];
+        assert_eq!(stripped(&lines, true), ["x-forwarded-for"]);
+        assert_eq!(stripped(&lines, false), Vec::<String>::new());
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! code and what OAuth Problem Reporting adds to it, and more only where `refusals.reveal` says so. Neither text ever
 //! holds a signature, a secret or an Authorization value.
 
+mod rejected;
 mod sentence;
 
 use std::time::Duration;
@@ -16,6 +17,8 @@ use crate::oauth::parameters::Malformed;
 use crate::oauth::percent;
 use crate::oauth::signature::SignatureMethod;
 use crate::oauth::timestamp::{OutsideWindow, Timestamp};
+
+pub use rejected::RejectedParameters;
 
 /// Everything that stops a request.
 #[derive(Debug)]
@@ -31,13 +34,20 @@ pub enum Refusal {
     /// Required parameters are not there.
     ParametersAbsent(Vec<&'static str>),
     /// Protocol parameters stand more than once.
-    ParametersRepeated(Vec<String>),
+    ParametersRepeated {
+        /// Their names.
+        names: Vec<String>,
+        /// All of them.
+        rejected: RejectedParameters,
+    },
     /// A protocol parameter has a value that it must not have.
     ParameterRejected {
         /// The parameter.
         name: &'static str,
         /// What it should be.
         expected: &'static str,
+        /// What it is.
+        rejected: RejectedParameters,
     },
     /// `oauth_version` is there and not `1.0`.
     VersionRejected,
@@ -64,10 +74,13 @@ pub enum Refusal {
     ConsumerDisabled,
     /// The consumer's time is over.
     ConsumerExpired,
-    /// The consumer was changed while its request was being read.
-    ConsumerChanged,
     /// The Authorization header holds a parameter that is not OAuth's and would not be forwarded.
-    HeaderParameter(String),
+    HeaderParameter {
+        /// Its name.
+        name: String,
+        /// It, and what else has that name.
+        rejected: RejectedParameters,
+    },
     /// The timestamp lies outside the window.
     TimestampOutside {
         /// On which side and how far.
@@ -96,6 +109,8 @@ pub enum Refusal {
         /// What the gateway checked the signature against.
         base_string: Box<SignatureBaseString>,
     },
+    /// The key that the signature holds under was taken off the consumer while the request was being read.
+    KeyWithdrawn,
     /// The body is not the one whose hash was signed.
     BodyHashMismatch,
     /// The nonce was seen within the window.
@@ -225,12 +240,12 @@ impl Refusal {
             Self::ConsumerUnknown { .. }
                 | Self::ConsumerDisabled
                 | Self::ConsumerExpired
-                | Self::ConsumerChanged
                 | Self::SignatureMethodNotTheConsumers { .. }
                 | Self::TooManyFailures { .. }
                 | Self::SignatureUndecodable
                 | Self::SignatureLength { .. }
                 | Self::SignatureMismatch { .. }
+                | Self::KeyWithdrawn
         )
     }
 
@@ -264,10 +279,12 @@ impl Refusal {
     fn extra_pair(&self) -> Option<(&'static str, String)> {
         match self {
             Self::ParametersAbsent(names) => Some(("oauth_parameters_absent", names.join("&"))),
-            Self::ParametersRepeated(names) => Some(("oauth_parameters_rejected", names.join("&"))),
-            Self::HeaderParameter(name) => Some(("oauth_parameters_rejected", name.clone())),
-            Self::ParameterRejected { name, .. } => Some(("oauth_parameters_rejected", (*name).to_owned())),
-            Self::Malformed(Malformed::BadEscape { name, .. }) => Some(("oauth_parameters_rejected", name.clone())),
+            Self::ParametersRepeated { rejected, .. }
+            | Self::HeaderParameter { rejected, .. }
+            | Self::ParameterRejected { rejected, .. } => Some(("oauth_parameters_rejected", rejected.as_str().to_owned())),
+            Self::Malformed(Malformed::BadEscape { name, .. }) => {
+                Some(("oauth_parameters_rejected", RejectedParameters::unreadable(name).as_str().to_owned()))
+            }
             Self::VersionRejected => Some(("oauth_acceptable_versions", "1.0-1.0".to_owned())),
             Self::SignatureMethodUnknown { acceptable, .. } | Self::SignatureMethodNotTheConsumers { acceptable, .. } => {
                 Some(("oauth_acceptable_signature_methods", joined(acceptable, "&")))
@@ -288,23 +305,22 @@ impl Refusal {
             Self::ParametersAbsent(_) => problem(StatusCode::BAD_REQUEST, "parameter_absent"),
             Self::SeveralAuthorizations
             | Self::Malformed(_)
-            | Self::HeaderParameter(_)
-            | Self::ParametersRepeated(_)
+            | Self::HeaderParameter { .. }
+            | Self::ParametersRepeated { .. }
             | Self::ParameterRejected { .. } => problem(StatusCode::BAD_REQUEST, "parameter_rejected"),
             Self::VersionRejected => problem(StatusCode::BAD_REQUEST, "version_rejected"),
             Self::SignatureMethodUnknown { .. } | Self::SignatureMethodNotTheConsumers { .. } => {
                 problem(StatusCode::BAD_REQUEST, "signature_method_rejected")
             }
             Self::ConsumerUnknown { .. } => problem(StatusCode::UNAUTHORIZED, "consumer_key_unknown"),
-            Self::ConsumerDisabled | Self::ConsumerExpired | Self::ConsumerChanged => {
-                problem(StatusCode::UNAUTHORIZED, "consumer_key_rejected")
-            }
+            Self::ConsumerDisabled | Self::ConsumerExpired => problem(StatusCode::UNAUTHORIZED, "consumer_key_rejected"),
             Self::TimestampOutside { .. } | Self::TimestampForgotten { .. } => {
                 problem(StatusCode::UNAUTHORIZED, "timestamp_refused")
             }
             Self::SignatureUndecodable
             | Self::SignatureLength { .. }
             | Self::SignatureMismatch { .. }
+            | Self::KeyWithdrawn
             | Self::BodyHashMismatch => problem(StatusCode::UNAUTHORIZED, "signature_invalid"),
             Self::NonceUsed => problem(StatusCode::UNAUTHORIZED, "nonce_used"),
             Self::TokenRejected => problem(StatusCode::UNAUTHORIZED, "token_rejected"),

@@ -14,8 +14,8 @@ impl fmt::Display for Refusal {
             Self::SeveralAuthorizations => f.write_str("there is more than one Authorization header"),
             Self::Malformed(malformed) => describe_malformed(f, malformed),
             Self::ParametersAbsent(names) => write!(f, "required parameters are absent: {}", names.join(", ")),
-            Self::ParametersRepeated(names) => write!(f, "these parameters stand more than once: {}", names.join(", ")),
-            Self::ParameterRejected { name, expected } => write!(f, "{name} must be {expected}"),
+            Self::ParametersRepeated { names, .. } => write!(f, "these parameters stand more than once: {}", names.join(", ")),
+            Self::ParameterRejected { name, expected, .. } => write!(f, "{name} must be {expected}"),
             Self::VersionRejected => f.write_str("oauth_version must be 1.0 where it is sent"),
             Self::SignatureMethodUnknown { given, acceptable } => {
                 write!(f, "oauth_signature_method {} is not verified here; {} is", shown(given), joined(acceptable, ", "))
@@ -26,10 +26,7 @@ impl fmt::Display for Refusal {
             Self::ConsumerUnknown { key } => write!(f, "no consumer has the key {}", shown(key)),
             Self::ConsumerDisabled => f.write_str("the consumer is disabled (enabled: false)"),
             Self::ConsumerExpired => f.write_str("the consumer has expired (expires)"),
-            Self::ConsumerChanged => {
-                f.write_str("the consumer was changed while its request was being read; signed again it is judged anew")
-            }
-            Self::HeaderParameter(name) => write!(
+            Self::HeaderParameter { name, .. } => write!(
                 f,
                 "the Authorization header holds the parameter {}, which is signed there but would not reach the application",
                 shown(name)
@@ -50,6 +47,9 @@ impl fmt::Display for Refusal {
                 "the signature does not hold for {checked}: another key, URL or parameters were signed \
                  (if clients use another URL, see public_url and trusted_proxies)"
             ),
+            Self::KeyWithdrawn => {
+                f.write_str("the key that the signature holds under was taken off the consumer while the request was being read")
+            }
             Self::BodyHashMismatch => f.write_str("the body is not the one that oauth_body_hash was made of"),
             Self::NonceUsed => f.write_str(
                 "the nonce was used before with this timestamp: a replay, or a client that retries without signing again",

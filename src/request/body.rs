@@ -22,17 +22,28 @@ pub enum RequestBody {
     Streaming(Incoming),
     /// Read whole.
     Held(HeldBody),
-    /// Begun to be read, and longer than what may be held.
-    TooLong {
+    /// Begun to be read, and more than may be held.
+    Begun {
         /// What was read.
         begun: HeldBody,
         /// What follows.
         rest: Incoming,
+        /// Why the rest is not held too.
+        why: NotHeld,
     },
-    /// Not given to a trial, because it is too long to be held. Cannot be forwarded.
-    Withheld,
+    /// Not given to a trial, because it is not held. Cannot be forwarded.
+    Withheld(NotHeld),
     /// Broke off while it was read. Cannot be forwarded.
     Broken,
+}
+
+/// Why a body is not held whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotHeld {
+    /// It is longer than one may be.
+    TooLong,
+    /// All memory for held bodies, or the client's share of it, is in use.
+    BudgetFull,
 }
 
 /// Bytes in memory that count against the budget until they are dropped.
@@ -81,7 +92,7 @@ impl RequestBody {
         match self {
             Self::Streaming(incoming) => incoming.is_end_stream(),
             Self::Held(held) => held.bytes.is_empty(),
-            Self::TooLong { .. } | Self::Withheld | Self::Broken => false,
+            Self::Begun { .. } | Self::Withheld(_) | Self::Broken => false,
         }
     }
 
@@ -108,15 +119,14 @@ impl RequestBody {
             let begun = HeldBody { bytes, _reserved: Arc::new(reservation) };
             match end {
                 ReadEnd::Complete => *self = Self::Held(begun),
-                ReadEnd::TooLong => *self = Self::TooLong { begun, rest },
-                ReadEnd::BudgetFull => {
-                    *self = Self::TooLong { begun, rest };
-                    return Err(Refusal::HeldBodiesFull { limit: limits.all });
-                }
+                ReadEnd::NotHeld(why) => *self = Self::Begun { begun, rest, why },
             }
         }
         match self {
             Self::Held(held) => Ok(&held.bytes),
+            Self::Begun { why: NotHeld::BudgetFull, .. } | Self::Withheld(NotHeld::BudgetFull) => {
+                Err(Refusal::HeldBodiesFull { limit: limits.all })
+            }
             _ => Err(Refusal::BodyTooLarge { limit: limits.one }),
         }
     }
@@ -130,7 +140,9 @@ impl RequestBody {
     pub(super) fn copy_for_trial(&self) -> Self {
         match self {
             Self::Held(held) => Self::Held(held.clone()),
-            _ => Self::Withheld,
+            Self::Begun { why, .. } => Self::Withheld(*why),
+            // Not even begun, since its declared length is over the limit; or not asked for.
+            _ => Self::Withheld(NotHeld::TooLong),
         }
     }
 
@@ -154,8 +166,8 @@ impl RequestBody {
         let (first, rest, held) = match self {
             Self::Streaming(incoming) => (Bytes::new(), Rest::Coming(incoming), None),
             Self::Held(held) => (held.bytes.clone(), Rest::Nothing, Some(held)),
-            Self::TooLong { begun, rest } => (begun.bytes.clone(), Rest::Coming(rest), Some(begun)),
-            Self::Withheld | Self::Broken => (Bytes::new(), Rest::Missing, None),
+            Self::Begun { begun, rest, .. } => (begun.bytes.clone(), Rest::Coming(rest), Some(begun)),
+            Self::Withheld(_) | Self::Broken => (Bytes::new(), Rest::Missing, None),
         };
         OutgoingBody { first, rest, timeout, progress: Progress::begin(), stalled: None, _held: held }
     }
@@ -164,8 +176,7 @@ impl RequestBody {
 /// Why reading stopped.
 enum ReadEnd {
     Complete,
-    TooLong,
-    BudgetFull,
+    NotHeld(NotHeld),
 }
 
 /// Reads until the end, or until a limit is passed.
@@ -184,11 +195,13 @@ async fn read_up_to(
         // Trailers are not part of what is signed and are dropped.
         let Ok(data) = frame.map_err(|_| Refusal::BodyBroken)?.into_data() else { continue };
         held.extend_from_slice(&data);
-        if !reservation.grow(data.len(), limits) {
-            return Ok((held.freeze(), ReadEnd::BudgetFull));
-        }
+        let has_room = reservation.grow(data.len(), limits);
+        // First what waiting does not mend.
         if held.len() > limits.one {
-            return Ok((held.freeze(), ReadEnd::TooLong));
+            return Ok((held.freeze(), ReadEnd::NotHeld(NotHeld::TooLong)));
+        }
+        if !has_room {
+            return Ok((held.freeze(), ReadEnd::NotHeld(NotHeld::BudgetFull)));
         }
     }
 }

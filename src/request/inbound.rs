@@ -121,13 +121,14 @@ impl InboundRequest {
 
     /// Splits off what a trial run may verify, while the request itself passes on.
     ///
-    /// Bodies that a verdict needs are held for both; one that is too long is withheld from the trial, whose verdict then
-    /// is that.
+    /// A form is held for both, since no credentials in it may pass uncut. Another body is where the verdict needs it; one
+    /// that cannot be held is withheld from the trial, whose verdict then is that.
     ///
     /// # Errors
-    /// Only because the body broke off, so that there is nothing to pass on.
+    /// Because a form cannot be held, or a body broke off, so that there is nothing to pass on.
     pub async fn copy_for_trial(&mut self, policy: &Policy, budget: &Arc<BodyBudget>) -> Result<Box<Self>, Refusal> {
-        if self.is_form || self.mentions_body_hash() {
+        self.hold_form_unjudged(policy, budget).await?;
+        if self.claims_body_hash(&policy.settings) {
             let held = self.body.hold(hold_limits(&policy.settings, self.origin.client, budget)).await.map(|_| ());
             // Any other outcome is the trial's to report, when it finds no body.
             if self.body.is_broken() {
@@ -158,10 +159,9 @@ impl InboundRequest {
         Raw { header, query: self.query(), form: self.form() }
     }
 
-    fn mentions_body_hash(&self) -> bool {
-        let raw = self.raw_parameters();
-        let needle = b"oauth_body_hash";
-        [raw.header, raw.query].into_iter().flatten().any(|text| text.windows(needle.len()).any(|part| part == needle))
+    /// Whether a trial would ask for the body's hash: by the decoded name, as the verdict reads it.
+    fn claims_body_hash(&self, settings: &Settings) -> bool {
+        self.parameters(settings).is_ok_and(|parameters| parameters.has_protocol("oauth_body_hash"))
     }
 }
 

@@ -57,18 +57,21 @@ impl Origin {
         format!("{}://{}{}", self.scheme.as_str(), self.authority, self.prefix)
     }
 
-    /// Takes over what a trusted peer says. `X-Forwarded-*` go before `Forwarded`: proxies that set the former often
-    /// pass the latter on from the client as it came.
+    /// Takes over what a trusted peer says, in `X-Forwarded-*` or in `Forwarded`. Where both are there they have to mean the
+    /// same: proxies that set the former often pass the latter on from the client as it came, and which of two base URLs
+    /// was signed must not be a guess.
     fn believe(&mut self, headers: &HeaderMap, trusted: &[IpNet]) -> Result<(), Refusal> {
         let chain = list(headers, "x-forwarded-for")?;
         let (protos, hosts) = (list(headers, "x-forwarded-proto")?, list(headers, "x-forwarded-host")?);
         let ports = list(headers, "x-forwarded-port")?;
         let mut hops = 1;
+        let elements = forwarded_elements(headers)?;
         if chain.is_empty() && protos.is_empty() && hosts.is_empty() && ports.is_empty() {
-            self.believe_forwarded(headers, trusted)?;
+            self.believe_forwarded(&elements, trusted)?;
         } else {
             hops = self.follow(chain.iter().map(|address| parse_node(address)), trusted);
             self.set(nth_from_end(&protos, hops), nth_from_end(&hosts, hops), nth_from_end(&ports, hops))?;
+            self.check_agreement(&elements, !chain.is_empty(), trusted)?;
         }
         if let Some(prefix) = nth_from_end(&list(headers, "x-forwarded-prefix")?, hops) {
             let prefix = prefix.trim_end_matches('/');
@@ -81,8 +84,7 @@ impl Origin {
     }
 
     /// RFC 7239: each proxy adds an element at the end.
-    fn believe_forwarded(&mut self, headers: &HeaderMap, trusted: &[IpNet]) -> Result<(), Refusal> {
-        let elements = forwarded_elements(headers)?;
+    fn believe_forwarded(&mut self, elements: &[Element], trusted: &[IpNet]) -> Result<(), Refusal> {
         if elements.is_empty() {
             return Ok(());
         }
@@ -90,6 +92,18 @@ impl Origin {
         let index = elements.len().saturating_sub(hops);
         let element = &elements[index.min(elements.len() - 1)];
         self.set(element.proto.as_deref(), element.host.as_deref(), None)
+    }
+
+    /// Refuses a `Forwarded` that would change the base URL, or the client where both families name one.
+    fn check_agreement(&self, elements: &[Element], names_client: bool, trusted: &[IpNet]) -> Result<(), Refusal> {
+        let mut other = self.clone();
+        other.believe_forwarded(elements, trusted)?;
+        let both_name_client = names_client && elements.iter().any(|element| element.node.is_some());
+        let same_client = !both_name_client || other.client == self.client;
+        if same_client && other.base_string_uri("/") == self.base_string_uri("/") {
+            return Ok(());
+        }
+        Err(Refusal::BadRequest("the trusted proxy's X-Forwarded-* and Forwarded headers contradict each other"))
     }
 
     /// Walks from the peer towards the client as long as addresses are trusted. Returns how many entries count.
@@ -217,6 +231,10 @@ mod tests {
     use super::*;
 
     fn derived(peer: &str, lines: &[(&'static str, &str)]) -> Origin {
+        try_derived(peer, lines).unwrap()
+    }
+
+    fn try_derived(peer: &str, lines: &[(&'static str, &str)]) -> Result<Origin, Refusal> {
         let mut headers = HeaderMap::new();
         for (name, value) in lines {
             headers.append(*name, value.parse().unwrap());
@@ -226,9 +244,9 @@ mod tests {
         let authority = Authority::parse("inner:8080").unwrap();
         let mut origin = Origin { scheme: Scheme::Http, authority, prefix: String::new(), client: peer };
         if is_in(&trusted, peer) {
-            origin.believe(&headers, &trusted).unwrap();
+            origin.believe(&headers, &trusted)?;
         }
-        origin
+        Ok(origin)
     }
 
     #[test]
@@ -272,8 +290,23 @@ mod tests {
     }
 
     #[test]
-    fn x_forwarded_headers_go_before_forwarded() {
-        let origin = derived("10.0.0.1", &[("forwarded", "host=evil"), ("x-forwarded-host", "jira")]);
-        assert_eq!(origin.base_url(), "http://jira");
+    fn the_two_families_of_headers_must_mean_the_same() {
+        let both =
+            |x: &[(&'static str, &str)], forwarded: &str| try_derived("10.0.0.1", &[x, &[("forwarded", forwarded)]].concat());
+        let https = [("x-forwarded-proto", "https"), ("x-forwarded-host", "jira"), ("x-forwarded-for", "192.0.2.1")];
+        for same in
+            ["host=jira", "proto=HTTPS;host=\"JIRA:443\"", "for=192.0.2.1", "For=\"192.0.2.1:9\";proto=https;host=jira", "by=_x"]
+        {
+            let origin = both(&https, same).unwrap();
+            assert_eq!((origin.base_url().as_str(), origin.client), ("https://jira", "192.0.2.1".parse().unwrap()), "{same}");
+        }
+        for other in
+            ["host=evil", "proto=http", "for=192.0.2.2", "for=unknown", "host=jira;proto=https, host=evil", "host=\"jira:80\""]
+        {
+            assert!(both(&https, other).is_err(), "{other}");
+        }
+        // What X-Forwarded-* leave open is as received; Forwarded does not fill it in.
+        assert!(both(&https[..1], "host=jira").is_err());
+        assert_eq!(both(&https[..2], "for=192.0.2.2").unwrap().client, "10.0.0.1".parse::<IpAddr>().unwrap());
     }
 }

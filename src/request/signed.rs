@@ -11,7 +11,7 @@ use crate::oauth::parameters::Parameters;
 use crate::oauth::signature::{Signature, SignatureMethod};
 use crate::oauth::timestamp::Timestamp;
 use crate::policy::Policy;
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, RejectedParameters};
 
 /// A request whose protocol parameters are complete, single and well-formed (RFC 5849 §3.1, §3.2).
 #[derive(Debug)]
@@ -77,7 +77,7 @@ impl InboundRequest {
         parameters.protocol("oauth_consumer_key").and_then(|key| String::from_utf8(key.into_owned()).ok())
     }
 
-    fn parameters(&self, settings: &Settings) -> Result<Parameters, Refusal> {
+    pub(super) fn parameters(&self, settings: &Settings) -> Result<Parameters, Refusal> {
         if self.authorization == Authorization::Several {
             return Err(Refusal::SeveralAuthorizations);
         }
@@ -105,7 +105,7 @@ impl Claims {
     /// What can be said of the claims without a proof: whom they name, with which method, at what time.
     ///
     /// Where unknown consumers must not be told apart, one meets the same checks as a known one before it is refused.
-    fn judge<'c>(&self, policy: &'c Policy, now: Timestamp) -> Result<&'c Arc<Consumer>, Refusal> {
+    pub(super) fn judge<'c>(&self, policy: &'c Policy, now: Timestamp) -> Result<&'c Arc<Consumer>, Refusal> {
         let settings = &policy.settings;
         let identified = self.identify(&policy.consumers, now);
         if identified.is_err() && settings.refusals.reveal_unknown_consumer {
@@ -158,33 +158,40 @@ impl Claims {
         if !absent.is_empty() {
             return Err(Refusal::ParametersAbsent(absent));
         }
-        let repeated = parameters.repeated_protocol();
-        if !repeated.is_empty() {
-            return Err(Refusal::ParametersRepeated(repeated));
+        let names = parameters.repeated_protocol();
+        if !names.is_empty() {
+            let rejected = RejectedParameters::named(parameters, names.iter().map(String::as_str));
+            return Err(Refusal::ParametersRepeated { names, rejected });
         }
         if let Some(name) = parameters.foreign_in_header() {
-            return Err(Refusal::HeaderParameter(name));
+            let rejected = RejectedParameters::named(parameters, [name.as_str()]);
+            return Err(Refusal::HeaderParameter { name, rejected });
         }
         let value = |name| parameters.protocol(name).unwrap_or_default();
+        let rejected = |name, expected| {
+            let rejected = RejectedParameters::named(parameters, [name]);
+            Refusal::ParameterRejected { name, expected, rejected }
+        };
         let method = read_method(&value("oauth_signature_method"), settings)?;
         if parameters.protocol("oauth_version").is_some_and(|version| &*version != b"1.0") {
             return Err(Refusal::VersionRejected);
         }
         let signature = value("oauth_signature");
         if signature.is_empty() {
-            return Err(Refusal::ParameterRejected { name: "oauth_signature", expected: "a signature, not empty" });
+            return Err(rejected("oauth_signature", "a signature, not empty"));
         }
+        let consumer_key = value("oauth_consumer_key");
+        if consumer_key.is_empty() {
+            return Err(rejected("oauth_consumer_key", "a consumer's key, not empty"));
+        }
+        let seconds = "the whole seconds since 1970 in at most 16 digits and nothing else";
         Ok(Self {
-            consumer_key: read_consumer_key(&value("oauth_consumer_key"))?,
+            consumer_key: read_consumer_key(&consumer_key)?,
             token: value("oauth_token").into_owned(),
             method,
             signature: Signature::decode(&signature),
-            timestamp: Timestamp::parse(&value("oauth_timestamp")).ok_or(Refusal::ParameterRejected {
-                name: "oauth_timestamp",
-                expected: "the whole seconds since 1970 in at most 16 digits and nothing else",
-            })?,
-            nonce: Nonce::new(value("oauth_nonce"))
-                .ok_or(Refusal::ParameterRejected { name: "oauth_nonce", expected: "1 to 255 bytes long" })?,
+            timestamp: Timestamp::parse(&value("oauth_timestamp")).ok_or_else(|| rejected("oauth_timestamp", seconds))?,
+            nonce: Nonce::new(value("oauth_nonce")).ok_or_else(|| rejected("oauth_nonce", "1 to 255 bytes long"))?,
         })
     }
 }
@@ -201,9 +208,6 @@ fn read_method(value: &[u8], settings: &Settings) -> Result<SignatureMethod, Ref
 
 /// Keys are compared byte for byte; one that is no UTF-8 is no key of any consumer and is only shown.
 fn read_consumer_key(value: &[u8]) -> Result<String, Refusal> {
-    match value {
-        [] => Err(Refusal::ParameterRejected { name: "oauth_consumer_key", expected: "a consumer's key, not empty" }),
-        bytes => String::from_utf8(bytes.to_vec())
-            .map_err(|_| Refusal::ConsumerUnknown { key: String::from_utf8_lossy(bytes).into_owned() }),
-    }
+    let unknown = |_| Refusal::ConsumerUnknown { key: String::from_utf8_lossy(value).into_owned() };
+    String::from_utf8(value.to_vec()).map_err(unknown)
 }

@@ -82,6 +82,8 @@ impl UpstreamRequest {
         if let Some(protocol) = upgrade {
             headers::ask_for_upgrade(headers, protocol);
         }
+        // `as_received`: the Host stays what the last hop wrote, also where `public_url` or a trusted proxy named another
+        // authority and that was signed. X-Forwarded-Host has the signed one.
         if upstream.host == HostHeader::Upstream {
             // The server is chosen when a connection is; its own name is put there.
             headers.remove(HOST);

@@ -45,10 +45,10 @@ use crate::consumers::Consumer;
 use crate::failures::FailedSignatures;
 use crate::oauth::base_string::{BaseStringUri, SignatureBaseString};
 use crate::oauth::body_hash::BodyHash;
-use crate::oauth::key::SignatureValid;
+use crate::oauth::key::{Fingerprint, SignatureValid};
 use crate::oauth::parameters::Source;
 use crate::policy::Policy;
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, RejectedParameters};
 use crate::replay::{NonceId, NonceRecorded, NonceRefused, NonceTable, Shares};
 
 /// A request that a known consumer signed, now, and that was not seen before.
@@ -97,27 +97,30 @@ impl IdentifiedRequest {
     /// # Errors
     /// The first [`Refusal`] on the way.
     pub async fn verify(mut self, with: Verifier<'_>) -> Result<VerifiedRequest, Refusal> {
-        let signature_valid = self.check_signature(with)?;
+        let (signature_valid, key) = self.check_signature(with)?;
         let nonce = self.nonce_id(with.nonces);
-        with.nonces.peek(nonce).map_err(|refused| nonce_refusal(refused, with))?;
-        self.check_token()?;
-        let user = self.check_permission()?;
-        self.check_body_hash(with).await?;
-        self.check_still_listed(with)?;
+        let mut user = self.check_nonce_token_and_permission(nonce, with)?;
+        if let Some(claimed) = self.claimed_body_hash(with.settings)? {
+            self.check_body_hash(&claimed, with).await?;
+            // While the body came, the list may have changed, and a copy of this request may have used up the nonce.
+            self.candidate = self.consumer_in_force(key, with)?;
+            user = self.check_nonce_token_and_permission(nonce, with)?;
+        }
         self.take_rate()?;
         let recorded = with.nonces.commit(signature_valid, nonce, with.settings.verify.window, shares(with.settings));
         let proof = recorded.map_err(|refused| nonce_refusal(refused, with))?;
         Ok(VerifiedRequest { inbound: self.signed.inbound, consumer: self.candidate, user, _proof: proof })
     }
 
-    /// Several keys stand while one is rolled over; the signature must hold under one of them.
-    fn check_signature(&self, with: Verifier<'_>) -> Result<SignatureValid, Refusal> {
+    /// Several keys stand while one is rolled over; the signature must hold under one of them, which is named.
+    fn check_signature(&self, with: Verifier<'_>) -> Result<(SignatureValid, Fingerprint), Refusal> {
         let signature = self.signed.claims.check_length(&self.candidate)?;
         let method = self.signed.claims.method;
         let client = self.client();
         with.failures.check(client, &self.candidate.key).map_err(|retry_after| Refusal::TooManyFailures { retry_after })?;
         let base_string = self.signed.base_string();
-        let proof = self.candidate.public_keys.iter().find_map(|key| key.verify(method, &base_string, signature).ok());
+        let mut keys = self.candidate.public_keys.iter();
+        let proof = keys.find_map(|key| key.verify(method, &base_string, signature).ok().map(|proof| (proof, key.fingerprint())));
         proof.ok_or_else(|| {
             with.failures.record(client, &self.candidate.key);
             let (method, uri) = (self.signed.inbound.method().clone(), self.signed.base_string_uri());
@@ -128,6 +131,13 @@ impl IdentifiedRequest {
     fn nonce_id(&self, nonces: &NonceTable) -> NonceId {
         let Claims { consumer_key, token, timestamp, nonce, .. } = &self.signed.claims;
         nonces.id(consumer_key, token, *timestamp, nonce)
+    }
+
+    /// What a copy of the request or a reload may change while the body is read. Gives the user to act as.
+    fn check_nonce_token_and_permission(&self, nonce: NonceId, with: Verifier<'_>) -> Result<Option<String>, Refusal> {
+        with.nonces.peek(nonce).map_err(|refused| nonce_refusal(refused, with))?;
+        self.check_token()?;
+        self.check_permission()
     }
 
     /// No tokens are issued yet, so none can be valid; an empty one means none (two-legged).
@@ -154,37 +164,41 @@ impl IdentifiedRequest {
         }
     }
 
-    async fn check_body_hash(&mut self, with: Verifier<'_>) -> Result<(), Refusal> {
-        let policy = with.settings.verify.body_hash;
-        let method = self.signed.claims.method;
-        let inbound = &mut self.signed.inbound;
+    /// The hash that the body has to have; `None` where there is nothing to check.
+    fn claimed_body_hash(&self, settings: &Settings) -> Result<Option<BodyHash>, Refusal> {
+        let (policy, inbound) = (settings.verify.body_hash, &self.signed.inbound);
         if policy == BodyHashPolicy::Ignore {
-            return Ok(());
+            return Ok(None);
         }
         match self.signed.parameters.protocol("oauth_body_hash") {
-            Some(claimed) => {
-                let hash = BodyHash::decode(&claimed, method).ok_or(Refusal::BodyHashMismatch)?;
-                let limits = hold_limits(with.settings, inbound.origin.client, with.budget);
-                let body = inbound.body.hold(limits).await?;
-                if hash.matches(body, method) { Ok(()) } else { Err(Refusal::BodyHashMismatch) }
-            }
+            Some(claimed) => match BodyHash::decode(&claimed, self.signed.claims.method) {
+                None => Err(Refusal::BodyHashMismatch),
+                hash => Ok(hash),
+            },
             // A form is signed as parameters and needs none. One that is there counts for a form too: the Content-Type is
             // not signed, and must not talk it away.
             None if policy == BodyHashPolicy::Required && !inbound.is_form && !inbound.body.is_empty() => {
                 Err(Refusal::ParametersAbsent(vec!["oauth_body_hash"]))
             }
-            None => Ok(()),
+            None => Ok(None),
         }
     }
 
-    /// Reading a body takes time, in which the list may have changed: the request is judged by the one in force now.
-    fn check_still_listed(&self, with: Verifier<'_>) -> Result<(), Refusal> {
-        let current = with.policy.load();
-        match current.consumers.get(self.candidate.key.as_str()) {
-            Some(consumer) if Arc::ptr_eq(consumer, &self.candidate) || **consumer == *self.candidate => Ok(()),
-            Some(_) => Err(Refusal::ConsumerChanged),
-            None => Err(Refusal::ConsumerUnknown { key: self.candidate.key.to_string() }),
-        }
+    async fn check_body_hash(&mut self, claimed: &BodyHash, with: Verifier<'_>) -> Result<(), Refusal> {
+        let method = self.signed.claims.method;
+        let inbound = &mut self.signed.inbound;
+        let limits = hold_limits(with.settings, inbound.origin.client, with.budget);
+        let body = inbound.body.hold(limits).await?;
+        if claimed.matches(body, method) { Ok(()) } else { Err(Refusal::BodyHashMismatch) }
+    }
+
+    /// The consumer as it is listed now, judged as at the beginning: still there, active, with this method and the very
+    /// key that the signature holds under. What else was changed is no ground to refuse.
+    fn consumer_in_force(&self, key: Fingerprint, with: Verifier<'_>) -> Result<Arc<Consumer>, Refusal> {
+        let policy = with.policy.load();
+        let listed = self.signed.claims.judge(&policy, with.clock.wall())?;
+        let has_key = listed.public_keys.iter().any(|listed| listed.fingerprint() == key);
+        if has_key { Ok(Arc::clone(listed)) } else { Err(Refusal::KeyWithdrawn) }
     }
 
     fn take_rate(&self) -> Result<(), Refusal> {
@@ -218,7 +232,10 @@ impl SignedRequest {
 
     fn named_user(&self, name: &'static str) -> Result<Option<String>, Refusal> {
         let mut values = self.parameters.values(name).filter(|(source, _)| *source != Source::Header);
-        let rejected = || Refusal::ParameterRejected { name, expected: "one user's name" };
+        let rejected = || {
+            let rejected = RejectedParameters::named(&self.parameters, [name]);
+            Refusal::ParameterRejected { name, expected: "one user's name", rejected }
+        };
         let Some((_, value)) = values.next() else { return Ok(None) };
         let user = String::from_utf8(value.into_owned()).map_err(|_| rejected())?;
         let single = values.next().is_none() && !user.is_empty() && !user.chars().any(char::is_control);

@@ -3,7 +3,13 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use crate::support::{Backend, Consumer, Gateway, Place, RSA_2048, RSA_2048_OTHER, by_reporting, eventually, response};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::support::{
+    Backend, Client, Consumer, Digest, Gateway, Place, RSA_2048, RSA_2048_OTHER, Response, Signing, by_reporting, eventually,
+    response, signed,
+};
 use crate::{admitted, denied};
 
 /// A backend that never reads the body of a GET and takes what follows the head for the next request.
@@ -51,6 +57,110 @@ fn a09_a_form_begun_before_the_consumer_was_removed_is_judged_by_the_list_in_for
     slow.send(rest);
     assert_eq!(slow.response().problem().as_deref(), Some("consumer_key_unknown"));
     assert_eq!(backend.byte_count(), hits);
+}
+
+/// A signed body whose last byte is still to come, from a client that sent the rest only when the gateway asked for it:
+/// all that can be judged without the body has been found good.
+struct HalfSent {
+    client: Client,
+    last: Vec<u8>,
+}
+
+impl HalfSent {
+    fn of(gateway: &Gateway, request: &Signing) -> Self {
+        let bytes = request.clone().line("Expect: 100-continue").bytes();
+        let body = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+        let mut client = gateway.client();
+        client.send(&bytes[..body]);
+        let go_on = b"HTTP/1.1 100 Continue\r\n\r\n";
+        assert_eq!(client.take(go_on.len()), go_on);
+        client.send(&bytes[body..bytes.len() - 1]);
+        Self { client, last: bytes[bytes.len() - 1..].to_vec() }
+    }
+
+    #[track_caller]
+    fn finish(mut self) -> Response {
+        self.client.send(self.last);
+        self.client.response()
+    }
+}
+
+fn hashed_json() -> Signing {
+    let body = "{\"enabled\":true}";
+    let hash = STANDARD.encode(Digest::Sha1.of(body.as_bytes()));
+    by_reporting().method("PUT").target("/conf").body("application/json", body).set("oauth_body_hash", &hash)
+}
+
+/// Puts a list in force: it is when its last consumer, which is in no other, is known.
+fn put_in_force(gateway: &Gateway, number: usize, consumers: &[Consumer]) {
+    let witness = format!("witness-{number}");
+    gateway.write_consumers(&Consumer::file(&[consumers, &[Consumer::new(&witness, &RSA_2048_OTHER)]].concat()));
+    eventually("the list is in force", || {
+        (gateway.ask(&signed(&witness, &RSA_2048_OTHER).get("/witness")).status == 200).then_some(())
+    });
+}
+
+#[test]
+fn a09_what_is_changed_of_a_consumer_while_its_body_is_read_refuses_nothing_that_it_may_still_do() {
+    let backend = Backend::start();
+    let reporting = || Consumer::new("reporting", &RSA_2048).with("two_legged: { execute_as: anna }");
+    let gateway = Gateway::builder().upstream(&backend).consumer(reporting()).start();
+    let request = HalfSent::of(&gateway, &hashed_json());
+    put_in_force(&gateway, 1, &[reporting().with("description: nightly")]);
+    let keys = [&RSA_2048_OTHER, &RSA_2048].map(|pair| serde_json::Value::from(pair.public_pem.as_str()).to_string());
+    let two_keys = Consumer::without_key("reporting")
+        .with(&format!("public_keys: [{}]", keys.join(", ")))
+        .with("two_legged: { execute_as: bert }");
+    put_in_force(&gateway, 2, &[two_keys]);
+    assert_eq!(request.finish().status, 200);
+    let got = backend.last_request();
+    assert_eq!((got.text().as_str(), got.target.as_str()), ("{\"enabled\":true}", "/conf"));
+    assert_eq!(got.field("X-Forwarded-User"), Some("bert"), "as the entry in force has it");
+}
+
+#[test]
+fn a09_what_a_consumer_may_no_longer_do_when_its_body_is_there_is_refused() {
+    let reporting = || Consumer::new("reporting", &RSA_2048);
+    let changes: [(&str, Vec<Consumer>, (u16, &str)); 8] = [
+        ("removed", vec![], (401, "consumer_key_unknown")),
+        ("disabled", vec![reporting().with("enabled: false")], (401, "consumer_key_rejected")),
+        ("expired", vec![reporting().with("expires: 2020-01-01")], (401, "consumer_key_rejected")),
+        ("another key", vec![Consumer::new("reporting", &RSA_2048_OTHER)], (401, "signature_invalid")),
+        ("another method", vec![reporting().with("signature_methods: [RSA-SHA256]")], (400, "signature_method_rejected")),
+        ("narrower", vec![reporting().with("allow: [{ path: /rest/** }]")], (403, "permission_denied")),
+        ("from elsewhere", vec![reporting().with("allow_from: [10.0.0.0/8]")], (403, "permission_denied")),
+        ("with a token only", vec![reporting().with("two_legged: { allowed: false }")], (401, "permission_denied")),
+    ];
+    for (number, (what, list, (status, problem))) in changes.into_iter().enumerate() {
+        let backend = Backend::start();
+        let gateway = Gateway::builder().upstream(&backend).consumer(reporting()).start();
+        let request = HalfSent::of(&gateway, &hashed_json());
+        put_in_force(&gateway, number, &list);
+        let hits = backend.byte_count();
+        let refused = request.finish();
+        assert_eq!((refused.status, refused.problem().as_deref()), (status, Some(problem)), "{what}: {}", refused.text());
+        assert_eq!(backend.byte_count(), hits, "{what}");
+    }
+}
+
+#[test]
+fn a03_copies_of_one_request_use_up_no_rate_budget() {
+    let backend = Backend::start();
+    let limited = Consumer::new("reporting", &RSA_2048).with("rate_limit: { requests: 5, per: 3600s }");
+    let gateway = Gateway::builder().upstream(&backend).consumer(limited).start();
+    let request = hashed_json();
+    let copies: Vec<HalfSent> = (0..20).map(|_| HalfSent::of(&gateway, &request)).collect();
+    for (number, copy) in copies.into_iter().enumerate() {
+        let answer = copy.finish();
+        let problem = answer.problem();
+        let expected = if number == 0 { (200, None) } else { (401, Some("nonce_used")) };
+        assert_eq!((answer.status, problem.as_deref()), expected, "copy {number}: {}", answer.text());
+    }
+    for _ in 0..4 {
+        admitted(&gateway, "within the budget", &hashed_json());
+    }
+    assert_eq!(denied(&gateway, &backend, "beyond it", &hashed_json()).status, 429);
+    assert_eq!(backend.requests().len(), 5);
 }
 
 #[test]
@@ -101,9 +211,7 @@ fn i1_parameters_cannot_vanish_into_the_header() {
 
 #[test]
 fn i1_another_content_type_does_not_talk_a_body_hash_away() {
-    use base64::Engine;
-    use sha1::Digest;
-    let hash = base64::engine::general_purpose::STANDARD.encode(sha1::Sha1::digest(b"{\"enabled\":true}"));
+    let hash = STANDARD.encode(Digest::Sha1.of(b"{\"enabled\":true}"));
     let backend = Backend::start();
     let gateway = Gateway::builder().upstream(&backend).setting("verify: { body_hash: required }").start();
     for form in ["&", "id=7"] {

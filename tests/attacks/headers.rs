@@ -101,11 +101,11 @@ fn d28_connection_takes_nothing_away_that_it_must_not() {
         "X-Request-Id",
         "Via",
     ] {
-        for lines in
-            [vec![format!("Connection: {named}")], vec!["Connection: keep-alive".into(), format!("Connection: close, {named}")]]
-        {
-            let request =
-                lines.iter().fold(by_reporting().post("/x").body("text/plain", "hello"), |request, line| request.line(line));
+        let one = vec![format!("Connection: {named}")];
+        let two = vec!["Connection: keep-alive".into(), format!("Connection: close, {named}")];
+        let whole = || by_reporting().post("/x").body("text/plain", "hello");
+        for (lines, request) in [(&one, whole()), (&two, whole()), (&one, whole().chunked(2)), (&two, whole().chunked(2))] {
+            let request = lines.iter().fold(request, |request, line| request.line(line));
             admitted(&gateway, &format!("{lines:?}"), &request);
             let got = backend.last_request();
             assert_eq!(got.spellings_of("X-Forwarded-User"), ["jdoe"], "{lines:?}");
@@ -120,6 +120,12 @@ fn d28_connection_takes_nothing_away_that_it_must_not() {
     let answer = admitted(&gateway, "hop by hop", &request);
     let got = backend.last_request();
     assert!(got.field("X-Hop").is_none() && got.field("X-Stay") == Some("1"), "{got:?}");
+    for line in ["Connection: \u{e9}, X-Hop", "Connection: X-Hop, keep-alive, \u{e9}", "Connection: X-Hop,\u{e9}"] {
+        let request = by_reporting().line(line).line("X-Hop: 1").line("X-Stay: 1");
+        admitted(&gateway, line, &request);
+        let got = backend.last_request();
+        assert!(got.field("X-Hop").is_none() && got.field("X-Stay") == Some("1"), "{line}: {got:?}");
+    }
     assert_eq!(answer.field("Set-Cookie"), Some("a=1"));
     assert_eq!(answer.field("X-Gone"), None);
 }
@@ -242,6 +248,15 @@ fn d30_oauth_credentials_reach_the_backend_on_no_route() {
         }
     }
     assert!(leaks.is_empty(), "credentials that nobody verified, good for a replay, at the backend: {leaks:?}");
+    // What is too long to be read cannot be cut, and goes nowhere; nor does a form of which no credentials are seen yet.
+    let long = format!("b={}", "2".repeat(2 * 1024 * 1024));
+    for access in accesses {
+        let form = || by_reporting().post(&format!("/{access}")).form(&long);
+        let anonymous = request().post(&format!("/{access}")).form(&long);
+        for request in [form().in_place(Place::Form), form(), form().in_place(Place::Form).chunked(64 * 1024), anonymous] {
+            assert_eq!(denied(&gateway, &backend, access, &request).status, 413, "{access}");
+        }
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::support::{
-    Backend, Consumer, Digest, Gateway, RSA_2048, RSA_2048_OTHER, Response, Signing, by_reporting, now, request, signed,
+    Backend, Consumer, Digest, Gateway, Place, RSA_2048, RSA_2048_OTHER, Response, Signing, by_reporting, now, request, signed,
 };
 use crate::{denied, denied_as};
 
@@ -51,7 +51,7 @@ fn each_problem_has_its_status_its_code_and_its_pairs() {
         (400, "parameter_rejected", Some("oauth_parameters_rejected"), by_reporting().also("oauth_nonce", "x")),
         (400, "parameter_rejected", Some("oauth_parameters_rejected"), by_reporting().timestamp("abc")),
         (400, "parameter_rejected", Some("oauth_parameters_rejected"), by_reporting().nonce("")),
-        (400, "parameter_rejected", None, by_reporting().get("/x?a=%zz")),
+        (400, "parameter_rejected", Some("oauth_parameters_rejected"), by_reporting().get("/x?a=%zz")),
         (400, "version_rejected", Some("oauth_acceptable_versions"), by_reporting().set("oauth_version", "2.0")),
         (
             400,
@@ -91,7 +91,7 @@ fn each_problem_has_its_status_its_code_and_its_pairs() {
         if let Some(extra) = extra {
             assert!(response.pair(extra).is_some_and(|value| !value.is_empty()), "{problem}: {body:?}");
         }
-        // Code alone: no advice, no base string, nothing of what was sent.
+        // Code alone: no advice, no base string.
         assert!(
             response.pair("oauth_problem_advice").is_none() && response.pair("oauth_signature_base_string").is_none(),
             "{body:?}"
@@ -101,6 +101,58 @@ fn each_problem_has_its_status_its_code_and_its_pairs() {
     let mut names: Vec<String> = absent.pair("oauth_parameters_absent").unwrap().split('&').map(str::to_owned).collect();
     names.sort();
     assert_eq!(names, ["oauth_nonce", "oauth_timestamp"]);
+    backend.assert_untouched();
+}
+
+#[test]
+fn what_is_rejected_is_sent_back_in_pairs_without_secrets() {
+    let backend = Backend::start();
+    let acting = Consumer::new("reporting", &RSA_2048).with("two_legged: { impersonation: true }");
+    let gateway = Gateway::builder().upstream(&backend).consumer(acting).setting("limits: { parameters: 100 }").start();
+    let doubled = |name: &str| by_reporting().also(name, "one").also(name, "two");
+    // Each name and value is encoded by itself, and the whole once more where it is sent.
+    let rows: Vec<(Option<&str>, Signing)> = vec![
+        (Some("oauth_nonce=a&oauth_nonce=b"), by_reporting().nonce("a").also("oauth_nonce", "b")),
+        (Some("oauth_nonce=a&oauth_nonce=b"), by_reporting().nonce("b").also_in(Place::Query, "oauth_nonce", "a")),
+        (Some("oauth_callback=one&oauth_callback=two"), doubled("oauth_callback")),
+        (
+            Some("oauth_nonce=a&oauth_nonce=b&oauth_version=1.0&oauth_version=2"),
+            by_reporting().nonce("a").also("oauth_nonce", "b").also("oauth_version", "2"),
+        ),
+        (Some("oauth_timestamp=%2B1%26%20%C3%A9"), by_reporting().timestamp("+1& é")),
+        (Some("oauth_nonce="), by_reporting().nonce("")),
+        (Some("oauth_consumer_key="), by_reporting().set("oauth_consumer_key", "")),
+        (Some("user_id=anna&user_id=bert"), by_reporting().get("/x?user_id=bert&user_id=anna")),
+        // Worth something to whoever reads the answer: their names alone.
+        (Some("oauth_signature=&oauth_signature="), doubled("oauth_signature")),
+        (Some("oauth_verifier=&oauth_verifier="), doubled("oauth_verifier")),
+        (Some("oauth_token_secret=&oauth_token_secret="), doubled("oauth_token_secret")),
+        (Some("oauth_token=&oauth_token="), doubled("oauth_token")),
+        (Some("password="), by_reporting().also("password", "one")),
+        // A value that cannot be read.
+        (Some("a%20b="), by_reporting().get("/x?a%20b=%zz")),
+        // No parameter can be named.
+        (None, by_reporting().authorization(|value| value + "oauth_x")),
+        (None, by_reporting().line("Authorization: OAuth oauth_nonce=\"a\"")),
+        (None, by_reporting().get(&format!("/x?{}", "a&".repeat(100)))),
+    ];
+    for (expected, request) in rows {
+        let what = expected.unwrap_or("nothing");
+        let response = denied_as(&gateway, &backend, (400, "parameter_rejected"), what, &request);
+        let expected = expected.map(str::to_owned);
+        assert_eq!(response.pair("oauth_parameters_rejected"), expected, "{}", response.text());
+        let challenged = challenge(&response).into_iter().find(|(name, _)| name == "oauth_parameters_rejected");
+        assert_eq!(challenged.map(|(_, value)| value), expected);
+        let all = format!("{:?} {}", response.fields, response.text());
+        assert!(expected.is_some_and(|pairs| pairs.contains("one")) || !all.contains("one"), "{what}: {all}");
+    }
+    let plain = gateway.ask(&by_reporting().nonce("a").also("oauth_nonce", "b"));
+    assert_eq!(plain.text(), "oauth_problem=parameter_rejected&oauth_parameters_rejected=oauth_nonce%3Da%26oauth_nonce%3Db");
+    let many = (0..60).fold(by_reporting(), |request, _| request.also("oauth_nonce", &"é".repeat(60)));
+    let response = denied_as(&gateway, &backend, (400, "parameter_rejected"), "many", &many);
+    let sent = response.pair("oauth_parameters_rejected").unwrap();
+    assert!((500..=1024).contains(&sent.len()) && sent.split('&').count() > 1, "{sent}");
+    assert!(response.field("WWW-Authenticate").unwrap().len() < 4096);
     backend.assert_untouched();
 }
 

@@ -30,6 +30,8 @@ fn a_public_url_is_the_only_one() {
     admitted(&gateway, "public", &by_reporting().get("/jira/rest").host("internal:8080").signed_for("https://jira.example.com"));
     let got = backend.last_request();
     assert_eq!((got.target.as_str(), got.field("Host")), ("/jira/rest", Some("internal:8080")));
+    // The Host goes on as it came; what was signed is told beside it.
+    assert_eq!((got.field("X-Forwarded-Host"), got.field("X-Forwarded-Proto")), (Some("jira.example.com"), Some("https")));
     admitted(&gateway, "default port", &by_reporting().get("/x").signed_for("https://jira.example.com:443"));
     for root in ["http://app.example.com", "http://jira.example.com", "https://jira.example.com:8443"] {
         refused(&gateway, WRONG, root, &by_reporting().signed_for(root));
@@ -86,6 +88,81 @@ fn a_trusted_proxy_says_what_the_client_saw() {
     assert_eq!(inside("192.0.2.1, 10.1.2.3, 10.9.0.1"), 200);
     assert_eq!(inside("10.1.2.3, 192.0.2.1"), 403);
     assert_eq!(inside("10.9.0.1"), 403);
+}
+
+#[test]
+fn a_port_that_a_trusted_proxy_names_is_part_of_what_was_signed() {
+    let backend = Backend::start();
+    let gateway = Gateway::builder().upstream(&backend).setting("trusted_proxies: [127.0.8.0/24]").start();
+    for (lines, root) in [
+        (&["X-Forwarded-Port: 8443"][..], "http://app.example.com:8443"),
+        (&["X-Forwarded-Port: 443", "X-Forwarded-Proto: https"], "https://app.example.com"),
+        (&["X-Forwarded-Port: 8443", "X-Forwarded-Host: jira"], "http://jira:8443"),
+        // A port in the host is nearer to what the client wrote.
+        (&["X-Forwarded-Port: 80", "X-Forwarded-Host: jira:8443"], "http://jira:8443"),
+    ] {
+        let request = |root| lines.iter().fold(by_reporting().signed_for(root), |request, line| request.line(line));
+        let ask = |root| gateway.client_from("127.0.8.1").ask(request(root).bytes());
+        assert_eq!(ask(root).status, 200, "{lines:?}");
+        assert_eq!(backend.last_request().field("X-Forwarded-Port"), Some(&lines[0]["X-Forwarded-Port: ".len()..]));
+        assert_eq!(ask("http://app.example.com").problem().as_deref(), Some("signature_invalid"), "{lines:?}");
+        refused(&gateway, WRONG, "from a stranger", &request(root));
+    }
+}
+
+#[test]
+fn two_families_of_forwarding_headers_have_to_agree() {
+    let backend = Backend::start();
+    let gateway = Gateway::builder().upstream(&backend).setting("trusted_proxies: [127.0.8.0/24]").start();
+    let x = ["X-Forwarded-Proto: https", "X-Forwarded-Host: jira.example.com", "X-Forwarded-For: 192.0.2.1"];
+    let ask = |root: &str, x: &[&str], forwarded: &str| {
+        let request = by_reporting().signed_for(root).line(&format!("Forwarded: {forwarded}"));
+        let request = x.iter().fold(request, |request, line| request.line(line));
+        gateway.client_from("127.0.8.1").ask(request.bytes())
+    };
+    for same in
+        ["for=192.0.2.1;proto=https;host=jira.example.com", "host=\"jira.example.com:443\"", "proto=https", "for=192.0.2.1"]
+    {
+        let answer = ask("https://jira.example.com", &x, same);
+        assert_eq!(answer.status, 200, "{same}: {}", answer.text());
+        assert!(backend.last_request().field("Forwarded").is_none(), "{same}");
+    }
+    let hits = backend.byte_count();
+    for other in ["host=evil.example", "proto=http", "for=192.0.2.2", "for=192.0.2.1;proto=https;host=evil.example"] {
+        // Whichever of them the client signed.
+        for root in ["https://jira.example.com", "https://evil.example", "http://jira.example.com"] {
+            let answer = ask(root, &x, other);
+            assert_eq!((answer.status, answer.problem()), (400, None), "{other}: {}", answer.text());
+        }
+    }
+    let answer = ask("https://app.example.com", &x[..1], "host=evil.example");
+    assert_eq!(answer.status, 400, "beside a part of the others: {}", answer.text());
+    assert_eq!(backend.byte_count(), hits);
+}
+
+#[test]
+fn connection_does_not_name_away_the_chain_of_a_trusted_proxy() {
+    let backend = Backend::start();
+    let gateway = Gateway::builder().upstream(&backend).setting("trusted_proxies: [127.0.8.0/24]").start();
+    let request = by_reporting()
+        .get("/x")
+        .signed_target("/jira/x")
+        .signed_for("https://jira.example.com:8443")
+        .line("Connection: X-Forwarded-For, X-Forwarded-Host, X-Forwarded-Proto, X-Forwarded-Port, X-Forwarded-Prefix")
+        .line("Connection: X-Request-Id")
+        .line("X-Forwarded-For: 192.0.2.1")
+        .line("X-Forwarded-Host: jira.example.com")
+        .line("X-Forwarded-Proto: https")
+        .line("X-Forwarded-Port: 8443")
+        .line("X-Forwarded-Prefix: /jira")
+        .line("X-Request-Id: from-the-proxy-1");
+    let answer = gateway.client_from("127.0.8.1").ask(request.bytes());
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let got = backend.last_request();
+    assert_eq!(got.field("X-Forwarded-For"), Some("192.0.2.1, 127.0.8.1"));
+    assert_eq!(got.field("X-Forwarded-Host"), Some("jira.example.com:8443"));
+    assert_eq!((got.field("X-Forwarded-Port"), got.field("X-Forwarded-Prefix")), (Some("8443"), Some("/jira")));
+    assert_eq!(got.field("X-Request-Id"), Some("from-the-proxy-1"));
 }
 
 #[test]

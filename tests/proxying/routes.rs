@@ -1,6 +1,9 @@
 //! `routes`: which access a request has before anybody proved anything.
 
-use crate::support::{Backend, Gateway, by_reporting, request, response};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::support::{Backend, Digest, Gateway, by_reporting, eventually, request, response};
 use crate::{admitted, refused};
 
 #[test]
@@ -54,6 +57,61 @@ fn each_kind_of_access_does_what_it_says() {
     let observed = verdicts("/observe");
     assert_eq!(observed.len(), 4);
     assert!(observed.contains(&"signature_invalid".to_owned()), "{observed:?}");
+}
+
+#[test]
+fn an_observed_body_is_judged_as_on_a_signed_route() {
+    let backend = Backend::start();
+    let gateway = Gateway::builder().upstream(&backend).route("{ path: /**, access: observe }").start();
+    let hash = |body: &[u8]| crate::support::percent::encode(STANDARD.encode(Digest::Sha1.of(body)));
+    for (number, name) in ["oauth_body_hash", "oauth%5Fbody_hash", "%6fauth_body%5fhash"].into_iter().enumerate() {
+        for (what, hash, verdict) in [("right", hash(b"{}"), "admitted"), ("wrong", hash(b"{ }"), "signature_invalid")] {
+            let path = format!("/{number}/{what}");
+            let request = by_reporting().post(&format!("{path}?{name}={hash}")).body("application/json", "{}");
+            admitted(&gateway, &path, &request);
+            assert_eq!((backend.last_request().target, backend.last_request().text()), (path.clone(), "{}".to_owned()));
+            let line = gateway.wait_for_access(&path, |line| line["path"] == path);
+            assert_eq!(line["verdict"], verdict, "{line}");
+        }
+    }
+}
+
+#[test]
+fn an_observed_body_for_which_there_is_no_room_is_logged_as_that() {
+    let backend = Backend::start();
+    let limits = "limits: { signed_body: 64KiB, held_bodies: 256KiB }";
+    let route = "{ path: /observed/**, access: observe }";
+    let gateway = Gateway::builder().upstream(&backend).route(route).setting(limits).start();
+    let form = by_reporting().post("/observed/form").form(&format!("a={}", "b".repeat(10_000)));
+    // A client's share is a quarter of all. One of these takes most of it, whichever comes first.
+    let mut fillers = Vec::new();
+    let refused = eventually("the share is used up", || {
+        let mut filler = gateway.client_from("127.0.9.9");
+        let head = "POST /x HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 60001";
+        filler.send(format!("{head}\r\n\r\n{}", "a".repeat(60_000)));
+        fillers.push(filler);
+        let answer = gateway.client_from("127.0.9.9").ask(form.clone().bytes());
+        (answer.status != 200).then_some(answer)
+    });
+    // Its credentials cannot be cut.
+    assert_eq!(refused.status, 503);
+    assert!(refused.field("Retry-After").is_some());
+    gateway.wait_for_access("the form", |line| line["path"] == "/observed/form" && line["verdict"] == "held_bodies_full");
+    let body = "x".repeat(10_000);
+    let hash = STANDARD.encode(Digest::Sha1.of(body.as_bytes()));
+    let hashed = by_reporting().post("/observed/json").body("application/json", body.as_str()).set("oauth_body_hash", &hash);
+    assert_eq!(gateway.client_from("127.0.9.9").ask(hashed.bytes()).status, 200);
+    assert_eq!(backend.last_request().text(), body);
+    let line = gateway.wait_for_access("the hashed body", |line| line["path"] == "/observed/json");
+    assert_eq!(line["verdict"], "held_bodies_full", "{line}");
+    // Too long is another reason.
+    let long = by_reporting().post("/observed/long").body("a/b", vec![b'x'; 65_537]).set("oauth_body_hash", &hash);
+    for request in [long.clone(), long.nonce("other").post("/observed/long-in-chunks").chunked(4096)] {
+        admitted(&gateway, "too long", &request);
+        assert_eq!(backend.last_request().body.len(), 65_537);
+        let line = gateway.wait_for_access("the long body", |line| line["path"] == backend.last_request().path());
+        assert_eq!(line["verdict"], "body_too_large", "{line}");
+    }
 }
 
 #[test]
