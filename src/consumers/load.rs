@@ -13,7 +13,7 @@ use super::entry::{self, Entry};
 use super::files;
 use super::identity::identity_value;
 use super::model::{Consumer, ConsumerKey, ConsumerList};
-use crate::config::{Limits, Settings};
+use crate::config::{self, Limits, Settings};
 use crate::oauth::key::{Fingerprint, MIN_BITS};
 use crate::oauth::signature::SignatureMethod;
 use crate::oauth::timestamp::Timestamp;
@@ -75,6 +75,20 @@ pub struct Loaded {
 /// Every problem, and with them the warnings.
 pub fn load(path: &FilePath, policy: &LoadPolicy<'_>) -> Result<Loaded, Problems> {
     load_documents(&files::read(path, policy.max_size)?, policy)
+}
+
+/// What is wrong with the consumers of a configuration that can't be used, after what is wrong with that: whoever mends one
+/// file wants to know about the other too.
+pub fn problems_beside(refused: config::Refused) -> Problems {
+    let config::Refused { problems: Problems(mut problems), draft } = refused;
+    // Where they are has to be known; else their absence is a problem of the configuration.
+    if let Some(settings) = draft.filter(|settings| settings.consumers != FilePath::new("")) {
+        match load(&settings.consumers, &LoadPolicy::of(&settings)) {
+            Ok(loaded) => problems.extend(loaded.warnings),
+            Err(Problems(more)) => problems.extend(more),
+        }
+    }
+    Problems(problems)
 }
 
 /// As [`load`], of files that have been read already.

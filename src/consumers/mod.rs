@@ -11,5 +11,5 @@ pub mod reload;
 
 pub use changes::Changes;
 pub use identity::identity_value;
-pub use load::{LoadPolicy, Loaded, load};
+pub use load::{LoadPolicy, Loaded, load, problems_beside};
 pub use model::{Consumer, ConsumerKey, ConsumerList, RateLimit, TwoLegged};

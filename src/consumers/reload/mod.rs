@@ -46,7 +46,8 @@ impl Reloader {
     /// # Errors
     /// Every problem; without valid files there is nothing to run on.
     pub fn start(source: Source) -> Result<(Self, Vec<Problem>), Problems> {
-        let (settings_content, config::Loaded { settings, mut warnings }) = first_settings(&source)?;
+        let (settings_content, config::Loaded { settings, mut warnings }) =
+            first_settings(&source).map_err(load::problems_beside)?;
         let policy = LoadPolicy::of(&settings);
         let read = files::read(&settings.consumers, policy.max_size);
         let consumers_content = consumers_content(&read, &policy);
@@ -120,7 +121,7 @@ impl Reloader {
         if self.settings_content.replace(content) == Some(content) {
             return (kept, None);
         }
-        match read.and_then(config::load_document) {
+        match read.and_then(|document| Ok(config::load_document(document)?)) {
             Ok(loaded) => {
                 let needs_restart = running.needs_restart(&loaded.settings);
                 let settings = running.taking_over(loaded.settings);
@@ -155,10 +156,11 @@ impl Reloader {
     }
 }
 
-fn first_settings(source: &Source) -> Result<(Option<u64>, config::Loaded), Problems> {
+fn first_settings(source: &Source) -> Result<(Option<u64>, config::Loaded), config::Refused> {
     let Some(path) = source.file() else { return Ok((None, source.load()?)) };
     let (content, read) = read_configuration(path);
-    Ok((Some(content), config::load_document(read?)?))
+    let document = read.map_err(|problems| config::Refused { problems, draft: None })?;
+    Ok((Some(content), config::load_document(document)?))
 }
 
 fn read_configuration(path: &Path) -> (u64, Result<Document, Problems>) {
