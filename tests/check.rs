@@ -5,9 +5,12 @@
 use std::fs;
 use std::process::{Command, Output};
 
+fn run(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_countersign")).args(arguments).output().unwrap()
+}
+
 fn check(arguments: &[&str]) -> (Option<i32>, String) {
-    let Output { status, stdout, .. } =
-        Command::new(env!("CARGO_BIN_EXE_countersign")).arg("check").args(arguments).output().unwrap();
+    let Output { status, stdout, .. } = run(&[&["check"], arguments].concat());
     (status.code(), String::from_utf8(stdout).unwrap())
 }
 
@@ -60,6 +63,33 @@ fn every_problem_of_both_files_is_printed_with_its_line_and_fails_the_command() 
     assert_eq!(check(&["--config", "/nonexistent"]).0, Some(1));
     assert_eq!(check(&["--consumers", "x", "--config", "y"]).0, Some(2));
     assert_eq!(check(&["--route", "nonsense"]).0, Some(2));
+}
+
+#[test]
+fn one_mistake_in_each_file_is_told_in_one_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        fs::write(folder.path().join(name), text).unwrap();
+        folder.path().join(name).display().to_string()
+    };
+    let consumers = file("consumers.yaml", "consumers:\n  - key: a\n    nme: b\n");
+    let config =
+        file("countersign.yaml", "upstream: http://a\nconsumers: consumers.yaml\nstate_directory: state\ntimeouts: {idel: 1s}\n");
+    for who in ["check", "serve"] {
+        let Output { status, stdout, stderr } = run(&[who, "--config", &config]);
+        let said = String::from_utf8([stdout, stderr].concat()).unwrap();
+        assert_eq!(status.code(), Some(1), "{who}: {said}");
+        for line in [
+            format!("{config}:4: unknown key `timeouts.idel`; did you mean `idle`?"),
+            format!("{consumers}:3: consumer \"a\": unknown key `nme`; did you mean `name`?"),
+        ] {
+            assert!(said.contains(&line), "{who} does not say {line}:\n{said}");
+        }
+    }
+    // Nothing is made up about consumers that nobody named.
+    let config = file("countersign.yaml", "upstream: http://a\nstate_directory: /var/lib/s\n");
+    let (code, text) = check(&["--config", &config]);
+    assert_eq!((code, text.lines().count()), (Some(1), 1), "{text}");
 }
 
 #[test]

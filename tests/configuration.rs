@@ -243,7 +243,7 @@ fn the_command_line_alone_is_a_configuration() {
     };
     let settings = options("http://127.0.0.1:9", Some("127.0.0.1:0")).load().unwrap().settings;
     assert_eq!((settings.consumers.to_str(), settings.listen[0].port()), (Some("c.yaml"), 0));
-    let problems = options("127.0.0.1:9", Some("8080")).load().unwrap_err().to_string();
+    let problems = options("127.0.0.1:9", Some("8080")).load().unwrap_err().problems.to_string();
     assert!(problems.contains("command line: `upstream` has to be the URL of the application"), "{problems}");
     assert!(problems.contains("command line: `listen` has to be an address"), "{problems}");
 }

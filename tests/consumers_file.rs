@@ -277,6 +277,41 @@ fn a_consumer_key_in_two_files_of_a_folder_is_told_with_both_places() {
 }
 
 #[test]
+fn a_long_list_is_told_of_with_every_line_though_threads_share_it() {
+    const ENTRIES: usize = 3000;
+    // The entry begins in line 2 + 3 * its number.
+    let list = |wrong: &[(usize, &str)]| {
+        let entry = |at: usize| match wrong.iter().find(|(number, _)| *number == at) {
+            Some((_, head)) => format!("  - {head}\n    name: N\n    public_key: {}\n", bare_key()),
+            None => format!("  - key: k{at}\n    name: N\n    public_key: {}\n", bare_key()),
+        };
+        format!("consumers:\n{}", (0..ENTRIES).map(entry).collect::<String>())
+    };
+    let loaded = load(&list(&[])).unwrap();
+    assert_eq!(loaded.list.len(), ENTRIES);
+    assert!(loaded.list.get("k0").is_some() && loaded.list.get("k2999").is_some());
+    // All share one key: each but the first is warned of, and a thousand of the warnings are kept.
+    let (first, last) = (&loaded.warnings[0], &loaded.warnings[999]);
+    assert!(first.message.starts_with("consumer \"k1\" has the same public key as the consumer in "), "{first}");
+    assert!(first.message.ends_with("consumers.yaml:2"), "{first}");
+    assert_eq!((loaded.warnings.len(), first.line, last.line), (1001, 5, 3002));
+    assert_eq!(loaded.warnings[1000].message, "and 1999 more of these");
+
+    let wrong = [(0, "kye: a"), (1500, "key: k7"), (2999, "key: \"\"")];
+    for after in ["", "other: 1\n"] {
+        let Problems(problems) = load(&(list(&wrong) + after)).unwrap_err();
+        let count = |line: usize, words: &str| problems.iter().filter(|it| it.line == line && it.message.contains(words)).count();
+        assert_eq!(count(2, "unknown key `kye`"), 1);
+        assert_eq!(count(4502, "the consumer key \"k7\" stands twice, first in"), 1);
+        assert_eq!(count(8999, "`key` has 0 bytes"), 1);
+        assert_eq!(count(9002, "unknown key `other`"), usize::from(!after.is_empty()));
+    }
+    // What follows from broken YAML is not told beside it.
+    let problems = problems(&(list(&wrong) + "  - [\n"));
+    assert!(problems.len() == 1 && problems[0].contains("no valid YAML"), "{problems:#?}");
+}
+
+#[test]
 fn line_ends_of_windows_and_a_byte_order_mark_are_no_matter() {
     let windows = format!("\u{feff}{}", with_key(KEY).replace('\n', "\r\n"));
     assert_eq!(load(&windows).unwrap().list.len(), 1);

@@ -141,6 +141,30 @@ fn an_unchanged_consumer_is_the_same_one_after_a_reload() {
 }
 
 #[test]
+fn a_replaced_list_is_freed_by_the_reloader_and_not_by_the_request_that_used_it_last() {
+    let files = Files::with(&["a"]);
+    let mut reloader = files.reloader();
+    let of_a_request = reloader.policy().load_full();
+    files.rename_over(&list(&["b"]));
+    reloader.check();
+    let old = Arc::downgrade(&of_a_request.consumers);
+    reloader.let_go();
+    drop(of_a_request);
+    assert!(old.upgrade().is_some(), "the request's thread has freed the list");
+    reloader.let_go();
+    assert!(old.upgrade().is_none(), "nobody frees the list");
+
+    // The thread does it by itself.
+    let running = files.running();
+    let old = Arc::downgrade(&running.policy.load().consumers);
+    let of_a_request = running.policy.load_full();
+    files.rename_over(&list(&["c"]));
+    running.wait_for(&["c"]);
+    drop(of_a_request);
+    until("the old list is freed", || old.upgrade().is_none());
+}
+
+#[test]
 fn a_changed_consumer_keeps_its_prepared_key_and_its_spent_budget() {
     let files = Files::with(&[]);
     let limited =

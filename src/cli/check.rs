@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::failure::Failure;
 use super::print;
-use crate::config::{self, Settings};
+use crate::config::{Settings, Source};
 use crate::consumers::{self, ConsumerList, LoadPolicy};
 use crate::routes::{Access, Decision, Rule};
 use crate::yaml::{Problem, Problems};
@@ -78,14 +78,13 @@ struct Findings {
 
 fn check_all(path: &Path) -> Findings {
     let mut findings = Findings::default();
-    match config::load(path) {
+    match Source::File(path.to_owned()).load() {
         Ok(loaded) => {
             findings.problems = loaded.warnings;
             findings.take_consumers(consumers::load(&loaded.settings.consumers, &LoadPolicy::of(&loaded.settings)));
             findings.settings = Some(loaded.settings);
         }
-        // Where the consumers are and what is asked of them is not known.
-        Err(Problems(problems)) => findings.problems = problems,
+        Err(refused) => findings.problems = consumers::problems_beside(refused).0,
     }
     findings
 }

@@ -20,6 +20,27 @@ pub struct Loaded {
     pub warnings: Vec<Problem>,
 }
 
+/// Settings that can't be used.
+#[derive(Debug)]
+pub struct Refused {
+    /// Every problem, and with them the warnings.
+    pub problems: Problems,
+    /// What could be read, with defaults in place of what could not: to look for more problems, never to run on.
+    pub(crate) draft: Option<Box<Settings>>,
+}
+
+impl From<Problem> for Refused {
+    fn from(problem: Problem) -> Self {
+        Self { problems: problem.into(), draft: None }
+    }
+}
+
+impl From<Refused> for Problems {
+    fn from(refused: Refused) -> Self {
+        refused.problems
+    }
+}
+
 /// Where the settings come from.
 #[derive(Debug, Clone)]
 pub enum Source {
@@ -46,10 +67,10 @@ impl Source {
     /// Reads the settings.
     ///
     /// # Errors
-    /// Every problem, and with them the warnings.
-    pub fn load(&self) -> Result<Loaded, Problems> {
+    /// [`Refused`], with every problem.
+    pub fn load(&self) -> Result<Loaded, Refused> {
         match self {
-            Self::File(path) => load(path),
+            Self::File(path) => load_document(Document::read(path, MAX_SIZE)?),
             Self::Options(options) => load_options(options),
         }
     }
@@ -68,10 +89,10 @@ impl Source {
 /// # Errors
 /// Every problem, and with them the warnings.
 pub fn load(path: &Path) -> Result<Loaded, Problems> {
-    load_document(Document::read(path, MAX_SIZE)?)
+    Ok(load_document(Document::read(path, MAX_SIZE)?)?)
 }
 
-pub(crate) fn load_document(document: Document) -> Result<Loaded, Problems> {
+pub(crate) fn load_document(document: Document) -> Result<Loaded, Refused> {
     let mut report = Report::default();
     let base = document.file().parent().unwrap_or(Path::new("")).to_owned();
     let parsed = document.parse(&mut report, None);
@@ -80,7 +101,7 @@ pub(crate) fn load_document(document: Document) -> Result<Loaded, Problems> {
 }
 
 /// The options in the shape of the file, so that both are read by the same rules.
-fn load_options(options: &Options) -> Result<Loaded, Problems> {
+fn load_options(options: &Options) -> Result<Loaded, Refused> {
     let mut map = Mapping::new();
     map.insert("upstream".into(), options.upstream.as_str().into());
     map.insert("consumers".into(), options.consumers.to_string_lossy().as_ref().into());
@@ -107,10 +128,10 @@ fn settings(value: &Value, base: &Path, document: &Document, report: &mut Report
     Some(settings)
 }
 
-fn finish(settings: Option<Settings>, report: Report, document: Document) -> Result<Loaded, Problems> {
+fn finish(settings: Option<Settings>, report: Report, document: Document) -> Result<Loaded, Refused> {
     let problems = report.into_problems(&[document]);
     match settings {
         Some(settings) if !problems.iter().any(Problem::is_error) => Ok(Loaded { settings, warnings: problems }),
-        _ => Err(Problems(problems)),
+        settings => Err(Refused { problems: Problems(problems), draft: settings.map(Box::new) }),
     }
 }

@@ -8,7 +8,7 @@ mod settings;
 mod state_directory;
 
 pub(crate) use load::load_document;
-pub use load::{Loaded, MAX_SIZE, Options, Source, load};
+pub use load::{Loaded, MAX_SIZE, Options, Refused, Source, load};
 pub(crate) use read::{methods, networks, path_pattern, reveal, signature_methods};
 pub use settings::{
     BodyHashPolicy, HostHeader, IdentityHeaders, Limits, Log, LogFormat, LogLevel, LogTarget, PublicUrl, RefusalSettings, Reveal,

@@ -1,6 +1,7 @@
 //! The consumers: who may sign, with which key, for what.
 
 mod changes;
+mod entries;
 mod entry;
 mod files;
 mod identity;
@@ -11,5 +12,5 @@ pub mod reload;
 
 pub use changes::Changes;
 pub use identity::identity_value;
-pub use load::{LoadPolicy, Loaded, load};
+pub use load::{LoadPolicy, Loaded, load, problems_beside};
 pub use model::{Consumer, ConsumerKey, ConsumerList, RateLimit, TwoLegged};

@@ -177,5 +177,5 @@ fn first_line(text: &str) -> &str {
 }
 
 /// What serde_yaml bears; no key of ours is deeper than six.
-const MAX_DEPTH: usize = 128;
+pub(super) const MAX_DEPTH: usize = 128;
 const BYTE_ORDER_MARK: char = '\u{feff}';

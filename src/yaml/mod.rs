@@ -6,6 +6,7 @@
 mod document;
 mod fields;
 mod node;
+mod pieces;
 mod place;
 mod problem;
 mod report;
@@ -15,6 +16,7 @@ mod value;
 pub use document::Document;
 pub use fields::Fields;
 pub use node::{Node, Path, Step};
+pub use pieces::{Odd, Piece, Pieces};
 pub use problem::{Problem, Problems, Severity};
 pub use report::Report;
 pub use value::{Parsed, Streamed};

@@ -86,12 +86,17 @@ impl Report {
         self.errors > 0
     }
 
-    /// Takes over what another report found, but for documents that turned out not to be YAML to the end: what seemed to
-    /// be wrong there follows from that.
-    pub fn absorb(&mut self, other: Self, broken: &[usize]) {
+    /// Takes over what another report found.
+    pub fn absorb(&mut self, other: Self) {
+        let mut room = [MAX_KEPT.saturating_sub(self.errors), MAX_KEPT.saturating_sub(self.warnings)];
+        self.findings.extend(other.findings.into_iter().filter(|finding| {
+            let room = &mut room[usize::from(finding.severity == Severity::Warning)];
+            let fits = *room > 0;
+            *room = room.saturating_sub(1);
+            fits
+        }));
         self.errors += other.errors;
         self.warnings += other.warnings;
-        self.findings.extend(other.findings.into_iter().filter(|finding| !broken.contains(&finding.document)));
     }
 
     /// All findings with their lines, in the order of files and lines.

@@ -44,6 +44,17 @@ pub(super) fn parse(text: &str, streamed: Option<Streamed<'_>>) -> Result<Parsed
     }
 }
 
+/// Reads a text that is one list, and gives whether some map in it has a key twice.
+pub(super) fn parse_list(text: &str, each: &mut dyn FnMut(usize, Value)) -> Result<bool, Refused> {
+    let budget = text.len().saturating_mul(EXPANSION) + SMALL;
+    let mut state = State { budget, repeated_keys: false, tag: None, streamed: Some(Streamed { key: "", each }) };
+    let list = Any { state: &mut state, depth: 1, hands_out: true };
+    match list.deserialize(serde_yaml::Deserializer::from_str(text)) {
+        Ok(_) => Ok(state.repeated_keys),
+        Err(error) => Err(Refused::Syntax(error)),
+    }
+}
+
 /// Without an alias no value costs more than this many times its text, so more than that is a bomb.
 const EXPANSION: usize = 4;
 /// For texts with next to nothing in them.

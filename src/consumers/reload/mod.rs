@@ -3,6 +3,7 @@
 //! [`Reloader`] is one step; [`spawn`] runs it on a thread of its own whenever the files change.
 
 mod outcome;
+mod retired;
 mod seen;
 mod settle;
 mod state;
@@ -15,6 +16,7 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 
 pub use outcome::{ReloadOutcome, Reloaded, SettingsOutcome};
+use retired::Retired;
 use seen::{Stamp, content_of, stamps};
 pub use state::{LastReload, ReloadState};
 pub use thread::{ReloadThread, spawn};
@@ -31,6 +33,7 @@ use crate::yaml::{Document, Problem, Problems};
 pub struct Reloader {
     source: Source,
     policy: Arc<ArcSwap<Policy>>,
+    retired: Retired,
     state: Arc<ReloadState>,
     /// The files as they were when last looked at.
     stamps: Vec<Stamp>,
@@ -46,7 +49,8 @@ impl Reloader {
     /// # Errors
     /// Every problem; without valid files there is nothing to run on.
     pub fn start(source: Source) -> Result<(Self, Vec<Problem>), Problems> {
-        let (settings_content, config::Loaded { settings, mut warnings }) = first_settings(&source)?;
+        let (settings_content, config::Loaded { settings, mut warnings }) =
+            first_settings(&source).map_err(load::problems_beside)?;
         let policy = LoadPolicy::of(&settings);
         let read = files::read(&settings.consumers, policy.max_size);
         let consumers_content = consumers_content(&read, &policy);
@@ -56,6 +60,7 @@ impl Reloader {
         let reloader = Self {
             source,
             policy: Arc::new(ArcSwap::from_pointee(policy)),
+            retired: Retired::default(),
             state: Arc::default(),
             // The first look is at the contents, and finds what changed since they were read.
             stamps: Vec::new(),
@@ -74,6 +79,11 @@ impl Reloader {
     /// What became of reloads, for the log's readers, metrics and pages.
     pub fn state(&self) -> Arc<ReloadState> {
         Arc::clone(&self.state)
+    }
+
+    /// Frees the replaced policies that no request goes by any more.
+    pub fn let_go(&mut self) {
+        self.retired.let_go();
     }
 
     /// Reads the files if they look changed from outside.
@@ -99,13 +109,14 @@ impl Reloader {
     /// Reads the files and takes over what differs from what was read before.
     fn look(&mut self) -> Reloaded {
         let begun = Instant::now();
+        self.let_go();
         self.stamps = self.stamps_now();
         let running = self.policy.load_full();
         let (settings, settings_outcome) = self.read_settings(&running.settings);
         let (consumers, consumers_outcome) = self.read_consumers(&settings, &running.consumers);
         let reloaded = Reloaded { settings: settings_outcome, consumers: consumers_outcome };
         if reloaded.replaced_anything() {
-            self.policy.store(Arc::new(Policy { settings, consumers }));
+            self.retired.keep(self.policy.swap(Arc::new(Policy { settings, consumers })));
         }
         self.look_again = !reloaded.is_nothing();
         self.state.record(&reloaded, begun.elapsed());
@@ -120,7 +131,7 @@ impl Reloader {
         if self.settings_content.replace(content) == Some(content) {
             return (kept, None);
         }
-        match read.and_then(config::load_document) {
+        match read.and_then(|document| Ok(config::load_document(document)?)) {
             Ok(loaded) => {
                 let needs_restart = running.needs_restart(&loaded.settings);
                 let settings = running.taking_over(loaded.settings);
@@ -155,10 +166,11 @@ impl Reloader {
     }
 }
 
-fn first_settings(source: &Source) -> Result<(Option<u64>, config::Loaded), Problems> {
+fn first_settings(source: &Source) -> Result<(Option<u64>, config::Loaded), config::Refused> {
     let Some(path) = source.file() else { return Ok((None, source.load()?)) };
     let (content, read) = read_configuration(path);
-    Ok((Some(content), config::load_document(read?)?))
+    let document = read.map_err(|problems| config::Refused { problems, draft: None })?;
+    Ok((Some(content), config::load_document(document)?))
 }
 
 fn read_configuration(path: &Path) -> (u64, Result<Document, Problems>) {

@@ -142,6 +142,7 @@ impl Watch {
             return;
         }
         self.next_poll = now + POLL;
+        self.reloader.let_go();
         if self.settle.due().is_none() && self.reloader.looks_changed() {
             self.settle.notice(now);
         }
