@@ -5,6 +5,7 @@ mod connections;
 mod consumers;
 mod headers;
 mod lifecycle;
+mod log;
 mod origin;
 mod reload;
 mod routes;
