@@ -11,6 +11,7 @@ mod reload;
 mod routes;
 #[path = "../support/mod.rs"]
 mod support;
+mod tunnels;
 
 use support::{Gateway, Response, Signing};
 
