@@ -119,8 +119,10 @@ impl Running {
         self.plane.is_whole()
     }
 
-    /// Forgets what is over: nonces out of the window, failures that are worked off. To be called every second or so.
+    /// Forgets what is over: nonces out of the window, failures that are worked off; tells which connections found no
+    /// place. To be called every second or so.
     pub fn sweep(&self) {
+        self.report_closed();
         let window = self.shared.gateway.policy.load().settings.verify.window;
         let dropped = self.shared.gateway.nonces.sweep(window);
         if dropped > 0 {
@@ -136,9 +138,31 @@ impl Running {
         }
     }
 
+    /// One line for each limit that closed connections at once, with how many those were since the last line.
+    fn report_closed(&self) {
+        let closed = self.shared.connections.take_closed();
+        let limits = &self.shared.gateway.policy.load().settings.limits;
+        if closed.in_all > 0 {
+            let (count, limit) = (closed.in_all, limits.connections);
+            tracing::warn!(closed = count, limit = "limits.connections", allowed = limit, "connections were closed at once");
+        }
+        if let Some((peer, most)) = closed.by_address.iter().max_by_key(|(_, count)| **count) {
+            tracing::warn!(
+                closed = closed.by_address.values().sum::<u64>(),
+                limit = "limits.connections_per_address",
+                allowed = limits.connections_per_address,
+                %peer,
+                of_peer = most,
+                addresses = closed.by_address.len(),
+                "connections were closed at once"
+            );
+        }
+    }
+
     /// Finishes what is in flight, within `grace`.
     pub async fn stop(self, grace: Duration) {
         self.report_observed();
+        self.report_closed();
         let cut_off = self.plane.stop(grace).await;
         if cut_off > 0 {
             tracing::warn!(cut_off, "connections were still open when the time to drain was over");

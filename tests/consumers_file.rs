@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use countersign::consumers::{self, Consumer, LoadPolicy, Loaded};
+use countersign::oauth::key::PublicKey;
 use countersign::oauth::signature::SignatureMethod;
 use countersign::oauth::timestamp::Timestamp;
 use countersign::yaml::{Problem, Problems};
@@ -240,6 +241,17 @@ fn a_key_whose_private_half_is_public_needs_a_word() {
     let strict = LoadPolicy { min_key_bits: 2048, ..policy() };
     let found = consumers::load(&file, &strict).unwrap_err().to_string();
     assert!(found.contains("the key has 1024 bits, and at least 2048 are needed"), "{found}");
+}
+
+#[test]
+fn the_tutorials_key_is_known_by_its_fingerprint_and_needs_a_word_too() {
+    let published = include_str!("data/keys/atlassian-tutorial.pub");
+    let (key, _) = PublicKey::from_text(published).unwrap();
+    assert_eq!(key.fingerprint().to_string(), "0d939804900859a7df3d6b4b48d74a8cc94a6534f2f5bcb86dba401f7a721556");
+    let text = with_key(published);
+    assert!(problems(&text)[0].contains("the private half of this key stands in public documentation"));
+    let allowed = warnings(&format!("{text}    allow_published_key: true\n"));
+    assert!(allowed[0].contains("anybody can sign as this consumer"), "{allowed:#?}");
 }
 
 #[test]

@@ -49,20 +49,50 @@ pub struct Outcome {
     pub upstream: Option<Duration>,
 }
 
+/// A head that never became a request: there is no method and no path that could be trusted to be one.
+#[derive(Debug)]
+pub struct UnreadHead {
+    /// Made here, as for every line.
+    pub request_id: HeaderValue,
+    /// The other end of the connection.
+    pub peer: IpAddr,
+    /// What was answered; `None`: the connection was only closed.
+    pub status: Option<StatusCode>,
+    /// `bad_head` or `head_timeout`.
+    pub verdict: &'static str,
+    /// The operator's sentence.
+    pub reason: String,
+}
+
+impl UnreadHead {
+    /// Writes the line.
+    pub fn write(&self, sink: &Sink) {
+        write_line(sink, |line, time| serde_json::to_writer(line, &self.fields(time)));
+    }
+
+    fn fields<'a>(&'a self, time: &'a str) -> Fields<'a> {
+        Fields {
+            time,
+            request_id: self.request_id.to_str().unwrap_or_default(),
+            peer: self.peer,
+            method: None,
+            path: None,
+            status: self.status.map(|status| status.as_u16()),
+            consumer: None,
+            user: None,
+            verdict: self.verdict,
+            reason: Some(OneLine(&self.reason)),
+            gateway_us: 0,
+            upstream_us: None,
+            bytes_out: 0,
+        }
+    }
+}
+
 impl AccessRecord {
     /// Writes the line.
     pub fn write(&self, sink: &Sink) {
-        thread_local! {
-            static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-        }
-        LINE.with_borrow_mut(|line| {
-            line.clear();
-            let written = with_time(|time| serde_json::to_writer(&mut *line, &self.fields(time)));
-            if written.is_ok() {
-                line.push(b'\n');
-                sink.append(line);
-            }
-        });
+        write_line(sink, |line, time| serde_json::to_writer(line, &self.fields(time)));
     }
 
     fn fields<'a>(&'a self, time: &'a str) -> Fields<'a> {
@@ -71,13 +101,13 @@ impl AccessRecord {
             time,
             request_id: self.request_id.to_str().unwrap_or_default(),
             peer: self.peer,
-            method: self.method.as_str(),
-            path: OneLine(&self.path),
-            status: self.outcome.status.map_or(CLIENT_GONE, |status| status.as_u16()),
+            method: Some(self.method.as_str()),
+            path: Some(OneLine(&self.path)),
+            status: Some(self.outcome.status.map_or(CLIENT_GONE, |status| status.as_u16())),
             consumer: self.outcome.consumer.as_deref().map(OneLine),
             user: self.outcome.user.as_deref().map(OneLine),
             verdict: if self.outcome.verdict.is_empty() { "client_gone" } else { self.outcome.verdict },
-            reason: if gone { Some("the client left before there was an answer") } else { self.outcome.reason.as_deref() },
+            reason: if gone { Some(CLIENT_LEFT) } else { self.outcome.reason.as_deref() }.map(OneLine),
             gateway_us: micros(self.outcome.gateway),
             upstream_us: self.outcome.upstream.map(micros),
             bytes_out: self.bytes_out,
@@ -85,35 +115,65 @@ impl AccessRecord {
     }
 }
 
+fn write_line(sink: &Sink, write: impl FnOnce(&mut Vec<u8>, &str) -> serde_json::Result<()>) {
+    thread_local! {
+        static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    }
+    LINE.with_borrow_mut(|line| {
+        line.clear();
+        let written = with_time(|time| write(line, time));
+        if written.is_ok() {
+            line.push(b'\n');
+            sink.append(line);
+        }
+    });
+}
+
 #[derive(Serialize)]
 struct Fields<'a> {
     time: &'a str,
     request_id: &'a str,
     peer: IpAddr,
-    method: &'a str,
-    path: OneLine<'a>,
-    status: u16,
+    method: Option<&'a str>,
+    path: Option<OneLine<'a>>,
+    status: Option<u16>,
     consumer: Option<OneLine<'a>>,
     user: Option<OneLine<'a>>,
     verdict: &'static str,
-    reason: Option<&'a str>,
+    reason: Option<OneLine<'a>>,
     gateway_us: u64,
     upstream_us: Option<u64>,
     bytes_out: u64,
 }
 
 /// JSON escapes what ends a line for a computer; U+2028, U+0085 and terminal controls, which do so for people, it leaves.
+/// What is longer than anything that people write is cut: the log's size must not be the client's to choose.
 struct OneLine<'a>(&'a str);
 
 impl Serialize for OneLine<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.0.len() > SHOWN {
+            let start = &self.0[..self.0.floor_char_boundary(SHOWN)];
+            return serializer.serialize_str(&(Self::escaped(start) + "…"));
+        }
         if self.0.is_ascii() {
             return serializer.serialize_str(self.0);
         }
-        let plain = |c: char| if c.is_alphanumeric() || c.is_ascii() { c.to_string() } else { c.escape_unicode().to_string() };
-        serializer.serialize_str(&self.0.chars().map(plain).collect::<String>())
+        serializer.serialize_str(&Self::escaped(self.0))
     }
 }
+
+impl OneLine<'_> {
+    fn escaped(text: &str) -> String {
+        let plain = |c: char| if c.is_alphanumeric() || c.is_ascii() { c.to_string() } else { c.escape_unicode().to_string() };
+        text.chars().map(plain).collect()
+    }
+}
+
+/// Bytes of a value that are logged. A line has few of them, so that [`super::sink`] has room for some thousands of lines.
+const SHOWN: usize = 1024;
+
+const CLIENT_LEFT: &str = "the client left before there was an answer";
 
 /// What is logged as the status where there is none; nginx made the number known.
 const CLIENT_GONE: u16 = 499;
@@ -175,5 +235,14 @@ mod tests {
         let text = serde_json::to_string(&record.fields("t")).unwrap();
         assert!(!text.contains(['\n', '\r', '\u{2028}', '\u{1b}', '\u{202e}']), "{text}");
         assert!(text.contains('ä'));
+    }
+
+    #[test]
+    fn a_long_value_is_cut_between_two_characters() {
+        let shown = |text: &str| serde_json::to_string(&OneLine(text)).unwrap();
+        let fitting = "x".repeat(SHOWN);
+        assert_eq!(shown(&fitting), format!("\"{fitting}\""));
+        assert_eq!(shown(&format!("{fitting}x")), format!("\"{fitting}…\""));
+        assert_eq!(shown(&"ä".repeat(SHOWN)), format!("\"{}…\"", "ä".repeat(SHOWN / 2)));
     }
 }

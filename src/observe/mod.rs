@@ -5,7 +5,7 @@ mod counts;
 mod diagnostics;
 mod sink;
 
-pub use access::{AccessRecord, Outcome};
+pub use access::{AccessRecord, Outcome, UnreadHead};
 pub use counts::VerdictCounts;
 pub use diagnostics::install as install_diagnostics;
 pub use sink::Sink;

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use http::StatusCode;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -20,6 +21,7 @@ use super::exchange::exchange;
 use super::limits::Place;
 use super::plane::{Drain, Plane};
 use crate::config::{Limits, Timeouts};
+use crate::observe::UnreadHead;
 use crate::request::Peer;
 
 /// Serves a connection to its end.
@@ -39,10 +41,17 @@ pub(super) async fn serve(plane: Rc<Plane>, stream: TcpStream, peer: Peer, place
     loop {
         tokio::select! {
             ended = &mut connection => {
-                report(&plane, peer, ended);
+                report(&plane, peer, &limits, ended);
                 break;
             }
-            () = watch(&activity, &times) => break,
+            () = watch(&activity, &times) => {
+                if activity.has_begun_a_head() {
+                    let seconds = times.header.as_secs_f64();
+                    let reason = format!("the head was not complete within timeouts.header ({seconds} s)");
+                    log_unread(&plane, peer, "head_timeout", None, reason);
+                }
+                break;
+            }
             _ = drain.wait_for(|drain| *drain != Drain::Running), if !draining => {
                 draining = true;
                 connection.as_mut().graceful_shutdown();
@@ -51,15 +60,32 @@ pub(super) async fn serve(plane: Rc<Plane>, stream: TcpStream, peer: Peer, place
     }
 }
 
-/// Heads that hyper itself refuses (a bare 400 or 431 before our code) are told to the operator.
-fn report(plane: &Plane, peer: Peer, ended: hyper::Result<()>) {
+/// Heads that hyper itself refuses, before our code, are told to the operator with what hyper answered.
+fn report(plane: &Plane, peer: Peer, limits: &Limits, ended: hyper::Result<()>) {
     let Err(error) = ended else { return };
-    if error.is_parse() {
-        plane.shared.counts.add("bad_head");
-        tracing::info!(verdict = "bad_head", peer = %peer.address, status = if error.is_parse_too_large() { 431 } else { 400 }, reason = %error);
-    } else {
+    if !error.is_parse() {
         tracing::debug!(peer = %peer.address, %error, "a connection ended");
+        return;
     }
+    let (status, reason) = if error.is_parse_version_h2() {
+        // Hyper hangs up on the preface of HTTP/2 (RFC 9113 §3.4) without an answer.
+        (None, "the client speaks HTTP/2, which is not spoken here".to_owned())
+    } else if !error.is_parse_too_large() {
+        (Some(StatusCode::BAD_REQUEST), error.to_string())
+    } else if error.to_string().contains("URI") {
+        (Some(StatusCode::URI_TOO_LONG), format!("the target is longer than {MAX_URI} bytes"))
+    } else {
+        let reason = format!("the head has more than limits.header ({} bytes) or than {MAX_HEADERS} lines", limits.header);
+        (Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE), reason)
+    };
+    log_unread(plane, peer, "bad_head", status, reason);
+}
+
+/// Counts a head that never became a request, and writes its line.
+fn log_unread(plane: &Plane, peer: Peer, verdict: &'static str, status: Option<StatusCode>, reason: String) {
+    plane.shared.counts.add(verdict);
+    let request_id = plane.fresh_request_id();
+    UnreadHead { request_id, peer: peer.address, status, verdict, reason }.write(&plane.shared.sink);
 }
 
 /// Ends when a timeout has passed. The deadline moves with every request, so it is looked at again when it comes
@@ -91,17 +117,13 @@ const IDLE: u64 = 0;
 const HEAD: u64 = 1;
 /// A request is being answered; its own timeouts hold.
 const BUSY: u64 = 2;
+/// A new connection: a head is owed, and not a byte of it has come.
+const FRESH: u64 = 3;
 const NEVER: u64 = u64::MAX;
 
 impl Activity {
     fn new() -> Self {
-        Self {
-            opened: Instant::now(),
-            // A new connection owes a head at once.
-            phase: HEAD.into(),
-            write_stalled: NEVER.into(),
-            linger: false.into(),
-        }
+        Self { opened: Instant::now(), phase: FRESH.into(), write_stalled: NEVER.into(), linger: false.into() }
     }
 
     /// A head is complete. `has_body`: something follows it.
@@ -121,7 +143,7 @@ impl Activity {
         let since = self.opened + Duration::from_millis(phase / 4);
         let due = match phase % 4 {
             IDLE => Some(since + times.idle),
-            HEAD => Some(since + times.header),
+            HEAD | FRESH => Some(since + times.header),
             _ => Some(self.write_stalled.load(Relaxed))
                 .filter(|stalled| *stalled != NEVER)
                 .map(|stalled| self.opened + Duration::from_millis(stalled) + times.body),
@@ -133,9 +155,18 @@ impl Activity {
     }
 
     fn received(&self) {
-        if self.phase.load(Relaxed) % 4 == IDLE {
-            self.enter(HEAD);
+        let phase = self.phase.load(Relaxed);
+        match phase % 4 {
+            IDLE => self.enter(HEAD),
+            // The time that a head may take has run since the connection was opened.
+            FRESH => self.phase.store(phase - FRESH + HEAD, Relaxed),
+            _ => {}
         }
+    }
+
+    /// Whether a part of a head came, and not the whole.
+    fn has_begun_a_head(&self) -> bool {
+        self.phase.load(Relaxed) % 4 == HEAD
     }
 
     fn wrote<T>(&self, result: Poll<T>) -> Poll<T> {
@@ -233,6 +264,9 @@ impl Write for Watched {
 
 /// Header lines of a request; hyper's own default, named because it is a limit.
 const MAX_HEADERS: usize = 100;
+
+/// Bytes of a target that hyper parses; reached only where `limits.header` is larger.
+const MAX_URI: usize = 65_534;
 
 /// How often a busy connection is looked at for a client that does not take its answer.
 const GLANCE: Duration = Duration::from_secs(5);

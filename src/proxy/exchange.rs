@@ -15,6 +15,7 @@ use super::pool::Lease;
 use super::response::{Ending, ResponseBody, Shown, refused};
 use super::tunnel;
 use crate::config::{RefusalSettings, Settings};
+use crate::consumers::Consumer;
 use crate::gateway::{Admission, Seen, Verdict};
 use crate::observe::{AccessRecord, Outcome};
 use crate::policy::Policy;
@@ -44,9 +45,20 @@ pub(super) async fn exchange(
         bytes_out: 0,
     };
     let ending = Box::new(Ending { record, sink: Arc::clone(&plane.shared.sink), activity });
-    Exchange { plane, policy, peer, place, ending, origin: None, reveal: None, close_if_refused: has_body, in_flight: None }
-        .answer(request)
-        .await
+    Exchange {
+        plane,
+        policy,
+        peer,
+        place,
+        ending,
+        origin: None,
+        reveal: None,
+        close_if_refused: has_body,
+        in_flight: None,
+        consumer: None,
+    }
+    .answer(request)
+    .await
 }
 
 /// What is known while a request is answered.
@@ -61,6 +73,8 @@ struct Exchange {
     /// Whether a body may still be coming that nobody will read.
     close_if_refused: bool,
     in_flight: Option<InFlight>,
+    /// Who was proved.
+    consumer: Option<Arc<Consumer>>,
 }
 
 impl Exchange {
@@ -104,6 +118,7 @@ impl Exchange {
             Admission::Verified(verified) => {
                 outcome.verdict = "admitted";
                 outcome.user = verified.user().map(str::to_owned);
+                self.consumer = Some(Arc::clone(verified.consumer()));
                 UpstreamRequest::verified(verified, settings, route.rule, request_id)
             }
             Admission::Anonymous(anonymous) => {
@@ -140,7 +155,14 @@ impl Exchange {
             match client.filter(|_| asked_for_upgrade) {
                 Some(client) => {
                     let held = tunnel::Held { _place: Rc::clone(&self.place), _in_flight: self.in_flight.take() };
-                    tunnel::open(client, &mut response, self.plane.drain.clone(), settings.timeouts.idle, held);
+                    tunnel::open(
+                        client,
+                        &mut response,
+                        &self.plane,
+                        self.consumer.take().map(|consumer| consumer.key.clone()),
+                        settings.timeouts.idle,
+                        held,
+                    );
                 }
                 None => return Err(Refusal::UpstreamBroken("it switched protocols unasked".to_owned())),
             }

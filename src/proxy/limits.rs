@@ -1,8 +1,9 @@
 //! How many connections there may be, in all and from one address.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use dashmap::DashMap;
 
@@ -13,6 +14,7 @@ use crate::config::Limits;
 pub struct ConnectionLimits {
     open: AtomicUsize,
     by_address: DashMap<IpAddr, usize>,
+    closed: Mutex<ClosedAtOnce>,
 }
 
 /// A counted connection; gives its place back when it is dropped.
@@ -31,6 +33,15 @@ pub enum Full {
     ForAddress,
 }
 
+/// Connections that found no place, since this was taken last.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct ClosedAtOnce {
+    /// Because of `limits.connections`.
+    pub in_all: u64,
+    /// Because of `limits.connections_per_address`. No more addresses than connections can be here.
+    pub by_address: HashMap<IpAddr, u64>,
+}
+
 impl ConnectionLimits {
     /// Counts a connection from `address`.
     ///
@@ -39,17 +50,31 @@ impl ConnectionLimits {
     pub fn enter(self: &Arc<Self>, address: IpAddr, limits: &Limits) -> Result<Place, Full> {
         if self.open.fetch_add(1, Ordering::SeqCst) >= limits.connections {
             self.open.fetch_sub(1, Ordering::SeqCst);
+            self.closed().in_all += 1;
             return Err(Full::InAll);
         }
         *self.by_address.entry(address).or_default() += 1;
         let place = Place { limits: Arc::clone(self), address };
         let of_address = self.by_address.get(&address).map_or(0, |count| *count);
-        if of_address > limits.connections_per_address { Err(Full::ForAddress) } else { Ok(place) }
+        if of_address > limits.connections_per_address {
+            *self.closed().by_address.entry(address).or_default() += 1;
+            return Err(Full::ForAddress);
+        }
+        Ok(place)
     }
 
     /// Open connections.
     pub fn open(&self) -> usize {
         self.open.load(Ordering::SeqCst)
+    }
+
+    /// Takes the counts of those that found no place, and begins again.
+    pub fn take_closed(&self) -> ClosedAtOnce {
+        std::mem::take(&mut *self.closed())
+    }
+
+    fn closed(&self) -> std::sync::MutexGuard<'_, ClosedAtOnce> {
+        self.closed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -77,6 +102,8 @@ mod tests {
         assert_eq!(counts.enter(a, &limits).unwrap_err(), Full::ForAddress);
         let _third = counts.enter(b, &limits).unwrap();
         assert_eq!(counts.enter(b, &limits).unwrap_err(), Full::InAll);
+        assert_eq!(counts.take_closed(), ClosedAtOnce { in_all: 1, by_address: [(a, 1)].into() });
+        assert_eq!(counts.take_closed(), ClosedAtOnce::default());
         drop(first);
         assert!(counts.enter(a, &limits).is_ok());
         assert_eq!(counts.open(), 2);

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::denied;
 use crate::support::wait::DEADLINE;
-use crate::support::{Backend, Gateway, Place, by_reporting, eventually, response};
+use crate::support::{Backend, Consumer, Gateway, Place, RSA_1024, RSA_1024_OTHER, by_reporting, eventually, response, signed};
 
 const SHORT: &str = "timeouts: { header: 1s, body: 1s, idle: 1s, response: 2s, connect: 1s }";
 
@@ -150,10 +150,40 @@ fn f38_one_address_has_no_more_connections_than_its_share() {
     assert_eq!(served, 10);
     let mut other = gateway.client_from("127.0.5.2");
     assert_eq!(other.ask(by_reporting().get("/x").bytes()).status, 200);
+    let line = gateway.wait_for_line("limits.connections_per_address");
+    assert!(line.contains("\"WARN\"") && line.contains("127.0.5.1"), "{line}");
     // Its places are free again once its connections are gone.
     drop(many);
     eventually("a place is free again", || {
         let mut again = gateway.client_from("127.0.5.1");
+        again.send(by_reporting().get("/x").bytes());
+        again.try_response().filter(|answer| answer.status == 200)
+    });
+}
+
+#[test]
+fn f38_there_are_no_more_connections_than_the_limit_and_the_operator_is_told() {
+    let backend = Backend::start();
+    let gateway = Gateway::builder().upstream(&backend).setting("limits: { connections: 10 }").start();
+    let mut many: Vec<_> = (1..=30).map(|number| gateway.client_from(&format!("127.0.6.{number}"))).collect();
+    let mut served = 0;
+    for client in &mut many {
+        client.send(by_reporting().get("/x").bytes());
+        served += usize::from(client.try_response().is_some_and(|answer| answer.status == 200));
+    }
+    assert_eq!(served, 10);
+    // Each of the others is in some line, and there is no line for each.
+    let told = eventually("the twenty others are told", || {
+        let lines = gateway.lines().into_iter().filter_map(|line| serde_json::from_str::<serde_json::Value>(&line).ok());
+        let told: Vec<u64> =
+            lines.filter(|line| line["limit"] == "limits.connections").filter_map(|line| line["closed"].as_u64()).collect();
+        (told.iter().sum::<u64>() == 20).then_some(told)
+    });
+    assert!(told.len() <= 10, "{told:?}");
+    gateway.wait_for_line("\"allowed\":10");
+    drop(many);
+    eventually("there is room again", || {
+        let mut again = gateway.client();
         again.send(by_reporting().get("/x").bytes());
         again.try_response().filter(|answer| answer.status == 200)
     });
@@ -206,14 +236,46 @@ fn f40_many_forms_at_once_share_a_bounded_memory() {
         .iter_mut()
         .map(|client| {
             client.send("b");
-            client.try_response().map(|answer| answer.status)
+            let answer = client.try_response()?;
+            assert_eq!(answer.status == 503, answer.field("Retry-After").is_some(), "{:?}", answer.fields);
+            Some(answer.status)
         })
         .collect();
     assert!(statuses.contains(&Some(200)) && statuses.contains(&Some(503)), "{statuses:?}");
+    let line = gateway.wait_for_access("one of those without room", |line| line["status"] == 503);
+    assert_eq!(line["verdict"], "held_bodies_full", "{line}");
+    assert!(line["reason"].as_str().unwrap().contains("limits.held_bodies (4194304 bytes)"), "{line}");
     // And it is given back.
     for _ in 0..8 {
         assert_eq!(gateway.ask(&by_reporting().post("/x").form(&body)).status, 200);
     }
+}
+
+#[test]
+fn f40_a_full_nonce_table_is_said_and_nothing_in_it_is_given_up() {
+    let backend = Backend::start();
+    let gateway = Gateway::builder()
+        .upstream(&backend)
+        .consumer(Consumer::new("one", &RSA_1024))
+        .consumer(Consumer::new("two", &RSA_1024_OTHER))
+        .setting("limits: { nonces: 1000, nonces_per_consumer: 100% }")
+        .start();
+    let mut client = gateway.client();
+    let first = signed("one", &RSA_1024);
+    assert_eq!(client.ask(first.bytes()).status, 200);
+    for _ in 1..1000 {
+        assert_eq!(client.ask(signed("one", &RSA_1024).bytes()).status, 200);
+    }
+    for (consumer, key) in [("one", &RSA_1024), ("two", &RSA_1024_OTHER)] {
+        let beyond = client.ask(signed(consumer, key).get("/beyond").bytes());
+        assert_eq!((beyond.status, beyond.field("Retry-After").is_some()), (503, true), "{consumer}");
+        let line = gateway.wait_for_access(consumer, |line| line["path"] == "/beyond" && line["consumer"] == consumer);
+        assert_eq!((&line["verdict"], &line["status"]), (&"nonce_table_full".into(), &503.into()), "{line}");
+        assert!(line["reason"].as_str().unwrap().contains("limits.nonces (1000)"), "{line}");
+    }
+    let replayed = client.ask(first.bytes());
+    assert_eq!((replayed.status, replayed.problem().as_deref()), (401, Some("nonce_used")));
+    assert_eq!(backend.requests().len(), 1000);
 }
 
 #[test]

@@ -18,7 +18,10 @@ fn c24_a_key_that_is_none_is_refused_with_its_line() {
     };
     let mut even = odd(2048);
     *even.last_mut().unwrap() = 0xa4;
-    let bad: [(&str, String); 16] = [
+    let bare = |der: &[u8]| STANDARD.encode(der);
+    let lines = |text: String| text.as_bytes().chunks(64).map(|line| String::from_utf8_lossy(line) + "\n").collect::<String>();
+    let (private, old_private) = (RSA_2048.private.to_pkcs8_der().unwrap(), RSA_2048.private.to_pkcs1_der().unwrap());
+    let bad: [(&str, String); 19] = [
         ("16 bits", spki(&odd(16), &[1, 0, 1])),
         ("512 bits", spki(&odd(512), &[1, 0, 1])),
         ("1016 bits", spki(&odd(1016), &[1, 0, 1])),
@@ -32,6 +35,9 @@ fn c24_a_key_that_is_none_is_refused_with_its_line() {
         ("n even", spki(&even, &[1, 0, 1])),
         ("private key", RSA_2048.private.to_pkcs8_pem(LineEnding::LF).unwrap().to_string()),
         ("old private key", RSA_2048.private.to_pkcs1_pem(LineEnding::LF).unwrap().to_string()),
+        ("private key as bare base64", bare(private.as_bytes())),
+        ("private key as bare base64 in lines", lines(bare(private.as_bytes()))),
+        ("old private key as bare base64", lines(bare(old_private.as_bytes()))),
         ("two keys", format!("{pem}{}", RSA_2048_OTHER.public_pem)),
         ("half a key", pem[..pem.len() / 2].to_owned()),
         ("garbage", "this is no key".to_owned()),
@@ -44,7 +50,13 @@ fn c24_a_key_that_is_none_is_refused_with_its_line() {
         let line = ["consumers.yaml:5", "consumers.yaml:7"].iter().any(|place| said.contains(place));
         assert!(line, "{what}: no line in: {said}");
         assert!(!said.contains("panicked"), "{what}: {said}");
+        assert_eq!(
+            said.contains("this is a private key, and by standing here it is exposed"),
+            what.contains("private"),
+            "{said}"
+        );
         for secret in key.lines().filter(|line| what.contains("private") && line.len() > 40) {
+            let secret = &secret[..40];
             assert!(!said.contains(secret), "{what}: the key itself is in the message");
         }
     }

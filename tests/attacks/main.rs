@@ -14,6 +14,7 @@ mod framing;
 mod headers;
 mod invariants;
 mod keys;
+mod mutations;
 mod parameters;
 mod refusals;
 mod routes;

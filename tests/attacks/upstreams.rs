@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 use crate::framing::{SMUGGLED, TARGET, cases};
-use crate::support::{Gateway, by_reporting, eventually};
+use crate::support::{Gateway, by_reporting, eventually, tools};
 
 struct Server {
     child: Child,
@@ -26,21 +26,22 @@ impl Drop for Server {
 
 impl Server {
     /// Starts a server whose program writes its port as its first line, and its requests to the file in its last argument.
-    fn reporting_its_port(program: &str, flag: &str, code: &str) -> Option<Self> {
+    #[track_caller]
+    fn reporting_its_port(mut command: Command) -> Self {
         let folder = TempDir::new().unwrap();
         let log = folder.path().join("requests");
         std::fs::write(&log, "").unwrap();
-        let mut command = Command::new(program);
-        command.args([flag, code]).arg(&log).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = command.spawn().ok()?;
+        command.arg(&log).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().expect("the server can be started: ./tests/run installs it");
         let mut port = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut port).unwrap();
         let address = format!("127.0.0.1:{}", port.trim()).parse().unwrap();
-        Some(Self { child, address, log, _folder: folder })
+        Self { child, address, log, _folder: folder }
     }
 
-    fn nginx() -> Option<Self> {
-        let program = ["/usr/sbin/nginx", "/usr/local/sbin/nginx"].into_iter().find(|path| Path::new(path).exists())?;
+    fn nginx() -> Self {
+        let program = ["/usr/sbin/nginx", "/usr/local/sbin/nginx"].into_iter().find(|path| Path::new(path).exists());
+        let program = program.expect("nginx is installed: ./tests/run does it");
         let folder = TempDir::new().unwrap();
         let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let log = folder.path().join("requests");
@@ -57,7 +58,7 @@ impl Server {
         command.arg("-p").arg(folder.path()).args(["-c", "nginx.conf", "-e", "/dev/null"]);
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         eventually("nginx listens", || TcpStream::connect(address).ok());
-        Some(Self { child, address, log, _folder: folder })
+        Self { child, address, log, _folder: folder }
     }
 
     fn requests(&self) -> Vec<String> {
@@ -65,11 +66,7 @@ impl Server {
     }
 }
 
-fn every_odd_head_has_one_meaning_for(server: Option<Server>) {
-    let Some(server) = server else {
-        println!("not run: this server is not installed here");
-        return;
-    };
+fn every_odd_head_has_one_meaning_for(server: &Server) {
     let gateway = Gateway::builder().upstream_setting(&format!("http://{}", server.address)).start();
     let mut expected = Vec::new();
     for case in cases() {
@@ -98,7 +95,7 @@ fn every_odd_head_has_one_meaning_for(server: Option<Server>) {
 
 #[test]
 fn e34_nginx_reads_every_odd_head_as_the_gateway_does() {
-    every_odd_head_has_one_meaning_for(Server::nginx());
+    every_odd_head_has_one_meaning_for(&Server::nginx());
 }
 
 #[test]
@@ -110,7 +107,9 @@ fn e34_node_reads_every_odd_head_as_the_gateway_does() {
             request.on('end', () => response.end('ok'));
         });
         server.listen(0, '127.0.0.1', () => console.log(server.address().port));";
-    every_odd_head_has_one_meaning_for(Server::reporting_its_port("node", "-e", code));
+    let mut node = Command::new("node");
+    node.args(["-e", code]);
+    every_odd_head_has_one_meaning_for(&Server::reporting_its_port(node));
 }
 
 #[test]
@@ -136,5 +135,12 @@ server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
 print(server.server_address[1], flush=True)
 server.serve_forever()
 ";
-    every_odd_head_has_one_meaning_for(Server::reporting_its_port("python3", "-c", code));
+    let mut python = Command::new("python3");
+    python.args(["-c", code]);
+    every_odd_head_has_one_meaning_for(&Server::reporting_its_port(python));
+}
+
+#[test]
+fn e34_gunicorn_reads_every_odd_head_as_the_gateway_does() {
+    every_odd_head_has_one_meaning_for(&Server::reporting_its_port(tools::python("gunicorn_app.py")));
 }

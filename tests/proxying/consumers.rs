@@ -162,7 +162,17 @@ fn keys_are_read_as_people_paste_them() {
     let backend = Backend::start();
     let pem = &RSA_2048.public_pem;
     let bare = base64::engine::general_purpose::STANDARD.encode(RSA_2048.public_der());
+    let old = base64::engine::general_purpose::STANDARD.encode(RSA_2048.public.to_pkcs1_der().unwrap());
+    let lines = |text: &str, end: &str| {
+        let lines: Vec<&str> = (0..text.len()).step_by(64).map(|at| &text[at..text.len().min(at + 64)]).collect();
+        lines.join(end)
+    };
     let forms = [
+        lines(&bare, "\n"),
+        lines(&bare, " \r\n\t"),
+        lines(&old, "\n"),
+        old,
+        include_str!("../data/keys/rsa-2048-a.crt").to_owned(),
         pem.clone(),
         pem.replace('\n', "\r\n"),
         format!("\u{feff}\n\n  {}\t\n", pem.replace('\n', "  \n\t")),

@@ -167,24 +167,6 @@ fn a_client_that_went_away_is_no_success_in_the_log() {
 }
 
 #[test]
-fn heads_that_are_no_http_are_logged_too() {
-    let backend = Backend::start();
-    let gateway = Gateway::in_front_of(&backend);
-    for head in ["GET /<x> HTTP/1.1\r\nHost: a\r\n\r\n", "\u{16}\u{3}\u{1}\0\0\0", "GET / HTTP/1.1\r\nHost: a\r\nX-A: \0\r\n\r\n"]
-    {
-        let before = gateway.lines().len();
-        let mut client = gateway.client_from("127.0.10.1");
-        client.send(head);
-        client.finish();
-        client.until_closed();
-        let line =
-            eventually("a line about it", || gateway.lines().into_iter().skip(before).find(|line| line.contains("127.0.10.1")));
-        assert!(serde_json::from_str::<serde_json::Value>(&line).is_ok(), "{line}");
-    }
-    backend.assert_untouched();
-}
-
-#[test]
 fn the_log_file_is_opened_again_on_sighup() {
     let backend = Backend::start();
     let gateway = Gateway::builder().upstream(&backend).setting("log: { file: access.log }").start_quietly();

@@ -5,11 +5,13 @@ mod connections;
 mod consumers;
 mod headers;
 mod lifecycle;
+mod log;
 mod origin;
 mod reload;
 mod routes;
 #[path = "../support/mod.rs"]
 mod support;
+mod tunnels;
 
 use support::{Gateway, Response, Signing};
 

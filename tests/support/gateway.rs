@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -26,6 +27,7 @@ pub struct Gateway {
     address: SocketAddr,
     folder: TempDir,
     lines: Arc<Mutex<Vec<String>>>,
+    reader: Option<JoinHandle<()>>,
 }
 
 /// An entry of consumers.yaml.
@@ -141,6 +143,14 @@ impl Builder {
         gateway
     }
 
+    /// Starts a program whose log level keeps it from saying where it listens.
+    #[track_caller]
+    pub fn start_silent(self) -> Gateway {
+        let mut gateway = Gateway::spawn(self.write());
+        gateway.address = eventually("the gateway listens", || listening_socket(gateway.pid()));
+        gateway
+    }
+
     /// Starts a program that is to fail, and gives its exit status and what it wrote.
     pub fn start_in_vain(self) -> (ExitStatus, String) {
         let folder = self.write();
@@ -179,12 +189,12 @@ impl Gateway {
         let mut child = command(folder.path()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = Arc::<Mutex<Vec<String>>>::default();
         let (stderr, written) = (BufReader::new(child.stderr.take().unwrap()), Arc::clone(&lines));
-        std::thread::spawn(move || {
+        let reader = std::thread::spawn(move || {
             for line in stderr.split(b'\n').map_while(Result::ok) {
                 written.lock().unwrap().push(String::from_utf8_lossy(&line).into_owned());
             }
         });
-        Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)), folder, lines }
+        Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)), folder, lines, reader: Some(reader) }
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -292,8 +302,13 @@ impl Drop for Gateway {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        if std::thread::panicking() {
-            let lines = self.lines();
+        // The reader ends with the pipe; a panic's message is in it before the program is gone.
+        let _ = self.reader.take().map(JoinHandle::join);
+        let lines = self.lines();
+        if !std::thread::panicking() {
+            let panic = lines.iter().find(|line| line.contains("panicked"));
+            assert!(panic.is_none(), "the gateway panicked: {panic:?}");
+        } else {
             eprintln!("the gateway's last lines:\n{}", lines[lines.len().saturating_sub(30)..].join("\n"));
         }
     }
@@ -309,6 +324,21 @@ fn command(folder: &Path) -> Command {
     command.args(["serve", "--config"]).arg(folder.join("countersign.yaml")).stdin(Stdio::null());
     command.env_remove("STATE_DIRECTORY").env_remove("RUST_LOG");
     command
+}
+
+/// Where a process listens, from proc(5): the inodes of its sockets, and what /proc/net/tcp says of those.
+fn listening_socket(pid: u32) -> Option<SocketAddr> {
+    let links = std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?.flatten().filter_map(|fd| std::fs::read_link(fd.path()).ok());
+    let sockets: Vec<String> =
+        links.filter_map(|link| Some(link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned())).collect();
+    let table = std::fs::read_to_string("/proc/net/tcp").ok()?;
+    table.lines().find_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        // Fields: number, local address, remote address, state (0A: listening), …, inode as the tenth.
+        let listens = fields.get(3) == Some(&"0A") && sockets.iter().any(|inode| fields.get(9) == Some(&inode.as_str()));
+        let port = listens.then(|| fields[1].split_once(':')).flatten()?.1;
+        Some(SocketAddr::from(([127, 0, 0, 1], u16::from_str_radix(port, 16).ok()?)))
+    })
 }
 
 fn listening_address(line: &str) -> Option<SocketAddr> {

@@ -1,0 +1,109 @@
+//! What the access log says of what never became a request, and how long its lines can get.
+
+use serde_json::{Value, json};
+
+use crate::support::{Backend, Gateway, by_reporting, request, signed};
+
+/// Access lines are no diagnostics: the quietest level keeps them.
+const QUIET: &str = "log: { level: error }";
+
+#[test]
+fn a_head_that_is_refused_before_it_is_a_request_has_its_access_line() {
+    let backend = Backend::start();
+    // 128 KiB, so that a target too long for the parser is reached before the head is too long.
+    let gateway = Gateway::builder().upstream(&backend).setting("limits: { header: 128KiB }").start();
+    let long_head = format!("GET / HTTP/1.1\r\nHost: a\r\nX-A: {}\r\n\r\n", "x".repeat(140 * 1024));
+    let many_lines = format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "X: 1\r\n".repeat(200));
+    let long_target = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(70_000));
+    let heads: [(&str, &str, Option<u16>); 8] = [
+        ("a raw <", "GET /<x> HTTP/1.1\r\nHost: a\r\n\r\n", Some(400)),
+        ("a TLS hello", "\u{16}\u{3}\u{1}\0\0\0", Some(400)),
+        ("a NUL in a value", "GET / HTTP/1.1\r\nHost: a\r\nX-A: \0\r\n\r\n", Some(400)),
+        ("another version", "GET / HTTP/3.0\r\nHost: a\r\n\r\n", Some(400)),
+        ("a long head", &long_head, Some(431)),
+        ("many lines", &many_lines, Some(431)),
+        ("a long target", &long_target, Some(414)),
+        ("HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", None),
+    ];
+    for (number, (what, head, status)) in heads.into_iter().enumerate() {
+        let peer = format!("127.0.10.{}", number + 1);
+        let mut client = gateway.client_from(&peer);
+        client.send(head);
+        let answered = client.try_response().map(|answer| answer.status);
+        assert_eq!(answered, status, "{what}");
+        let line = gateway.wait_for_access(what, |line| line["peer"] == *peer);
+        assert_eq!(line["verdict"], "bad_head", "{what}: {line}");
+        assert_eq!(line["status"], json!(status), "{what}: {line}");
+        assert_eq!((&line["method"], &line["path"], &line["consumer"]), (&Value::Null, &Value::Null, &Value::Null), "{line}");
+        assert!(line["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{what}: {line}");
+        assert!(line["request_id"].as_str().is_some_and(|id| id.len() == 30), "{what}: {line}");
+    }
+    backend.assert_untouched();
+}
+
+#[test]
+fn a_bad_head_behind_a_good_request_has_a_line_of_its_own() {
+    let backend = Backend::start();
+    let gateway = Gateway::builder().upstream(&backend).setting(QUIET).start_silent();
+    let mut client = gateway.client_from("127.0.10.20");
+    assert_eq!(client.ask(by_reporting().get("/good").bytes()).status, 200);
+    assert_eq!(client.ask("GET /<x> HTTP/1.1\r\nHost: a\r\n\r\n").status, 400);
+    gateway.wait_for_access("the bad head", |line| line["verdict"] == "bad_head" && line["peer"] == "127.0.10.20");
+    let verdicts: Vec<Value> = gateway.access_log().into_iter().map(|line| line["verdict"].clone()).collect();
+    assert_eq!(verdicts, ["admitted", "bad_head"]);
+}
+
+#[test]
+fn a_head_that_stops_coming_has_its_access_line_and_a_silent_connection_has_none() {
+    let backend = Backend::start();
+    let gateway = Gateway::builder().upstream(&backend).setting("timeouts: { header: 1s, idle: 1s }").start();
+    let mut silent = gateway.client_from("127.0.10.30");
+    let mut slow = gateway.client_from("127.0.10.31");
+    slow.send("GET / HTTP/1.1\r\nHo");
+    let mut second = gateway.client_from("127.0.10.32");
+    assert_eq!(second.ask(by_reporting().get("/first").bytes()).status, 200);
+    second.send("G");
+    let mut idle = gateway.client_from("127.0.10.33");
+    assert_eq!(idle.ask(by_reporting().get("/only").bytes()).status, 200);
+    for client in [&mut silent, &mut slow, &mut second, &mut idle] {
+        assert_eq!(client.until_closed(), b"");
+    }
+    for peer in ["127.0.10.31", "127.0.10.32"] {
+        let line = gateway.wait_for_access(peer, |line| line["peer"] == peer && line["verdict"] == "head_timeout");
+        assert_eq!((&line["status"], &line["method"], &line["path"]), (&Value::Null, &Value::Null, &Value::Null), "{line}");
+        assert!(line["reason"].as_str().unwrap().contains("timeouts.header (1 s)"), "{line}");
+    }
+    // Two requests and two slow heads: the silent and the idle connection add nothing.
+    gateway.ask(&request().get("/last"));
+    gateway.wait_for_access("the last", |line| line["path"] == "/last");
+    assert_eq!(gateway.access_log().len(), 5, "{:#?}", gateway.access_log());
+}
+
+#[test]
+fn no_value_of_the_client_makes_a_line_long() {
+    let backend = Backend::start();
+    let gateway = Gateway::builder().upstream(&backend).setting("limits: { target: 16KiB }").start();
+    let long = "k".repeat(10_000);
+    let key = signed(&long, &crate::support::RSA_2048);
+    let rows = [
+        ("a key in the header", key.clone().get("/key")),
+        ("a key in the query", key.get("/query").in_place(crate::support::Place::Query)),
+        ("a path", by_reporting().get(&format!("/{long}"))),
+        ("a method of signing", by_reporting().get("/method").set("oauth_signature_method", &long)),
+        ("a parameter's name", by_reporting().get(&format!("/name?%zz{long}=1"))),
+        ("a parameter in the header", by_reporting().get("/own").also(&format!("x{long}"), "1")),
+        (
+            "a repeated parameter",
+            by_reporting().get("/twice").also(&format!("oauth_{long}"), "1").also(&format!("oauth_{long}"), "1"),
+        ),
+    ];
+    let count = rows.len();
+    for (what, request) in rows {
+        let status = gateway.ask(&request).status;
+        assert!(status == 200 || (400..500).contains(&status), "{what}: {status}");
+    }
+    crate::support::eventually("a line for each", || (gateway.access_log().len() == count).then_some(()));
+    for line in gateway.lines() {
+        assert!(line.len() < 2048, "{} bytes: {}…", line.len(), line.chars().take(300).collect::<String>());
+    }
+}

@@ -1,0 +1,113 @@
+//! Tunnels: what they count against, and what ends them.
+
+use crate::support::{Backend, Client, Consumer, Gateway, RSA_1024, RSA_2048, Signing, by_reporting, eventually, signed};
+
+/// Switches protocols for `/socket`, then records; answers anything else with `ok`.
+fn switching() -> Backend {
+    Backend::scripted(|wire| {
+        while let Some(request) = wire.request() {
+            if request.target == "/socket" {
+                wire.send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+                return wire.until_closed();
+            }
+            wire.send(&crate::support::response(200, &[], b"ok"));
+        }
+    })
+}
+
+fn upgrade(signing: Signing) -> Vec<u8> {
+    signing.get("/socket").line("Connection: Upgrade").line("Upgrade: websocket").bytes()
+}
+
+fn open(gateway: &Gateway, source: &str, signing: Signing) -> Client {
+    let mut client = gateway.client_from(source);
+    assert_eq!(client.ask(upgrade(signing)).status, 101);
+    client
+}
+
+#[test]
+fn a_tunnel_ends_when_its_consumer_is_removed_disabled_or_expired() {
+    let backend = switching();
+    let constant = Consumer::new("constant", &RSA_1024);
+    let leaving = || Consumer::new("leaving", &RSA_2048);
+    let gateway = Gateway::builder()
+        .upstream(&backend)
+        .consumer(constant.clone())
+        .consumer(leaving())
+        .route("{ path: /open/**, access: open }")
+        .start();
+    let mut staying = open(&gateway, "127.0.12.1", signed("constant", &RSA_1024));
+    for ended in [None, Some("enabled: false"), Some("expires: 2020-01-01")] {
+        let mut tunnel = open(&gateway, "127.0.12.2", signed("leaving", &RSA_2048));
+        let left = ended.map(|line| leaving().with(line));
+        gateway.write_consumers(&Consumer::file(&[vec![constant.clone()], left.into_iter().collect()].concat()));
+        assert_eq!(tunnel.until_closed(), b"", "{ended:?}");
+        gateway.write_consumers(&Consumer::file(&[constant.clone(), leaving()]));
+        eventually("it is back", || (gateway.ask(&signed("leaving", &RSA_2048).get("/x")).status == 200).then_some(()));
+    }
+    gateway.wait_for_line("a tunnel was closed: its consumer is no longer active");
+    // Another consumer's tunnel has nothing to do with it.
+    staying.send(b"still here");
+    backend.wait("its bytes arrive", |records| records.iter().any(|it| it.bytes.ends_with(b"still here")).then_some(()));
+}
+
+#[test]
+fn a_tunnel_that_nobody_signed_for_stays_when_consumers_change() {
+    let backend = switching();
+    let gateway = Gateway::builder().upstream(&backend).route("{ path: /socket, access: open }").start();
+    let mut tunnel = open(&gateway, "127.0.12.3", crate::support::request());
+    gateway.write_consumers("consumers: []\n");
+    eventually("the change is live", || (gateway.ask(&by_reporting().get("/x")).status == 401).then_some(()));
+    // Longer than a tunnel takes to ask for its consumer.
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    tunnel.send(b"still here");
+    backend.wait("its bytes arrive", |records| records.iter().any(|it| it.bytes.ends_with(b"still here")).then_some(()));
+}
+
+#[test]
+fn an_idle_tunnel_is_closed_and_a_busy_one_is_not() {
+    let backend = switching();
+    let gateway = Gateway::builder().upstream(&backend).setting("timeouts: { idle: 2s }").start();
+    let mut busy = open(&gateway, "127.0.12.4", by_reporting());
+    let mut idle = open(&gateway, "127.0.12.5", by_reporting());
+    let mut said = 0;
+    while !idle.is_closed() {
+        assert!(busy.send(b"x") && !busy.is_closed(), "what carries something every moment is not idle");
+        said += 1;
+        assert!(said < 600, "an idle tunnel stays open");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    backend.wait("the application hears of the end", |records| {
+        records.iter().any(|it| it.end.is_some() && it.bytes.starts_with(b"GET /socket")).then_some(())
+    });
+    assert!(busy.send(b"y") && !busy.is_closed());
+}
+
+#[test]
+fn a_tunnel_takes_a_connections_place_until_it_ends() {
+    let backend = switching();
+    let gateway = Gateway::builder().upstream(&backend).setting("limits: { connections_per_address: 2 }").start();
+    let first = open(&gateway, "127.0.12.6", by_reporting());
+    let _second = open(&gateway, "127.0.12.6", by_reporting());
+    let mut third = gateway.client_from("127.0.12.6");
+    third.send(by_reporting().get("/x").bytes());
+    assert!(third.try_response().is_none(), "two tunnels are two connections");
+    drop(first);
+    eventually("its place is free again", || {
+        let mut again = gateway.client_from("127.0.12.6");
+        again.send(by_reporting().get("/x").bytes());
+        again.try_response().filter(|answer| answer.status == 200)
+    });
+}
+
+#[test]
+fn a_tunnel_is_in_flight_until_it_ends() {
+    let backend = switching();
+    let upstream = format!("{{ servers: [\"http://{}\"], max_in_flight: 1 }}", backend.address());
+    let gateway = Gateway::builder().upstream_setting(&upstream).start();
+    let tunnel = open(&gateway, "127.0.12.7", by_reporting());
+    let busy = gateway.ask(&by_reporting().get("/x"));
+    assert_eq!((busy.status, busy.field("Retry-After").is_some()), (503, true));
+    drop(tunnel);
+    eventually("the application has room again", || (gateway.ask(&by_reporting().get("/x")).status == 200).then_some(()));
+}
