@@ -47,10 +47,9 @@ impl<'t> Pieces<'t> {
         let (line, rest) = first_line_with_content(text).ok_or(Odd)?;
         let after_key = line.strip_prefix(key).and_then(|line| line.strip_prefix(':')).ok_or(Odd)?;
         let nothing_follows = is_blank(after_key) || (after_key.starts_with(' ') && has_no_content(after_key));
-        let (first, after) = first_line_with_content(rest).ok_or(Odd)?;
+        let (first, _) = first_line_with_content(rest).ok_or(Odd)?;
         let indent = first.len() - first.trim_start_matches(' ').len();
-        let head = &text[..text.len() - after.len()];
-        if !nothing_follows || !is_entry(first, indent) || has_other_breaks(head) {
+        if !nothing_follows || !is_entry(first, indent) || has_other_breaks(text) {
             return Err(Odd);
         }
         Ok(Self { rest, indent, next: 0, size })
@@ -213,6 +212,7 @@ mod tests {
             "list:\n  - x\nlist:\n  - y\n",
             "list:\n  - x\n...\n  - y\n",
             "list:\n  - x\r...\n  - y\n",
+            "list:\n  -\n  - t\u{2028}...\n  -\n",
             "list:\n  - x\n---\n  - y\n",
             "# x\u{85}other: 1\nlist:\n  - y\n",
             "list:\n  - \"a\n  - b\"\n",
