@@ -65,7 +65,7 @@ fn main() {
 async fn admit_all(requests: &[Signed], policy: &Arc<ArcSwap<Policy>>) -> Duration {
     let gateway = Gateway {
         policy: Arc::clone(policy),
-        nonces: NonceTable::new([1; 16], Clock::System),
+        nonces: NonceTable::in_memory([1; 16], Clock::System),
         failures: FailedSignatures::default(),
         budget: Arc::new(BodyBudget::default()),
         clock: Clock::System,
@@ -94,7 +94,7 @@ fn verify_all(requests: &[Signed], key: &PublicKey) -> Duration {
 /// 1,000,000 live nonces: time for each, and what they add to the process's memory. Each takes a proof, so each is a real
 /// RSA operation, which is left out of the time.
 fn nonces(key: &PublicKey, signed: &Signed) {
-    let table = NonceTable::new([1; 16], Clock::System);
+    let table = NonceTable::in_memory([1; 16], Clock::System);
     let window = Window { max_age: 300, max_ahead: 300 };
     let shares = Shares { all: 2_000_000, of_consumer: 2_000_000 };
     let (before, now) = (resident(), seconds());

@@ -13,10 +13,11 @@ use dashmap::DashMap;
 use crate::clock::Clock;
 use crate::failures::FailedSignatures;
 use crate::gateway::Gateway;
+use crate::oauth::timestamp::Timestamp;
 use crate::observe::{Sink, VerdictCounts};
 use crate::policy::Policy;
 use crate::proxy::{ConnectionLimits, DataPlane, Shared};
-use crate::replay::NonceTable;
+use crate::replay::{Memory, NonceTable};
 use crate::request::BodyBudget;
 
 /// A gateway that serves.
@@ -83,14 +84,12 @@ impl Running {
             .zip(&settings.listen)
             .map(|(listener, wanted)| listener.local_addr().map_err(|error| StartError::Listen(*wanted, error)))
             .collect::<Result<Vec<_>, _>>()?;
-        let (hash_key, process) = random().map_err(StartError::System)?;
-        let gateway = Gateway {
-            policy,
-            nonces: NonceTable::new(hash_key, clock.clone()),
-            failures: FailedSignatures::default(),
-            budget: Arc::new(BodyBudget::default()),
-            clock,
-        };
+        let process = random().map_err(StartError::System)?;
+        let opened = NonceTable::open(&settings.state_directory, settings.verify.window, clock.clone());
+        let (nonces, memory) = opened.map_err(|error| StartError::State(settings.state_directory.clone(), error))?;
+        report_memory(&memory, clock.wall());
+        let gateway =
+            Gateway { policy, nonces, failures: FailedSignatures::default(), budget: Arc::new(BodyBudget::default()), clock };
         let shared = Arc::new(Shared {
             gateway,
             sink,
@@ -124,9 +123,10 @@ impl Running {
     pub fn sweep(&self) {
         self.report_closed();
         let window = self.shared.gateway.policy.load().settings.verify.window;
-        let dropped = self.shared.gateway.nonces.sweep(window);
-        if dropped > 0 {
-            tracing::debug!(dropped, live = self.shared.gateway.nonces.live(), "nonces left the window");
+        match self.shared.gateway.nonces.sweep(window) {
+            Ok(0) => {}
+            Ok(dropped) => tracing::debug!(dropped, live = self.shared.gateway.nonces.live(), "nonces left the window"),
+            Err(error) => tracing::error!(%error, "the nonce journal cannot be written; old nonces are kept"),
         }
         self.shared.gateway.failures.sweep();
     }
@@ -167,6 +167,9 @@ impl Running {
         if cut_off > 0 {
             tracing::warn!(cut_off, "connections were still open when the time to drain was over");
         }
+        if let Err(error) = self.shared.gateway.nonces.close() {
+            tracing::error!(%error, "the nonce journal cannot be closed in order");
+        }
     }
 }
 
@@ -174,12 +177,24 @@ fn listen(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, StartError> {
     addresses.iter().map(|address| TcpListener::bind(address).map_err(|error| StartError::Listen(*address, error))).collect()
 }
 
-fn random() -> io::Result<([u8; 16], u64)> {
-    let (mut hash_key, mut process) = ([0; 16], [0; 8]);
-    aws_lc_rs::rand::fill(&mut hash_key)
-        .and_then(|()| aws_lc_rs::rand::fill(&mut process))
-        .map_err(|_| io::Error::other("no random numbers"))?;
-    Ok((hash_key, u64::from_le_bytes(process)))
+fn random() -> io::Result<u64> {
+    let mut process = [0; 8];
+    aws_lc_rs::rand::fill(&mut process).map_err(|_| io::Error::other("no random numbers"))?;
+    Ok(u64::from_le_bytes(process))
+}
+
+/// What a start remembers of the nonces that were accepted before it.
+fn report_memory(memory: &Memory, now: Timestamp) {
+    match memory {
+        Memory::New => tracing::info!("no nonces were accepted on this state directory before"),
+        Memory::Whole { nonces } => tracing::info!(nonces, "the nonces that were accepted before are remembered"),
+        Memory::Lost { why, until } => tracing::warn!(
+            why,
+            until = jiff::Timestamp::from_second(until.seconds().cast_signed()).ok().map(tracing::field::display),
+            seconds = until.seconds().saturating_sub(now.seconds()),
+            "what was accepted before is not known: requests with timestamps up to then are refused"
+        ),
+    }
 }
 
 /// The state directory, ours alone.

@@ -171,6 +171,11 @@ pub enum Refusal {
         /// Whether it is the consumer's share that is used up.
         of_consumer: bool,
     },
+    /// The nonce cannot be written to the journal, and would be forgotten if the process ended.
+    NonceNotWritten {
+        /// What the disk says.
+        error: std::io::ErrorKind,
+    },
     /// All memory for held bodies is in use.
     HeldBodiesFull {
         /// `limits.held_bodies`, in bytes.
@@ -255,8 +260,8 @@ impl Refusal {
             Self::RateLimited { retry_after } | Self::TooManyFailures { retry_after } => {
                 Some(retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0))
             }
-            // The oldest nonces leave the table within seconds; bodies and requests in flight end sooner.
-            Self::NonceTableFull { .. } => Some(5),
+            // The oldest nonces leave the table within seconds, an operator makes room in more; bodies and requests in flight end sooner.
+            Self::NonceTableFull { .. } | Self::NonceNotWritten { .. } => Some(5),
             Self::HeldBodiesFull { .. } | Self::UpstreamBusy { .. } => Some(1),
             _ => None,
         }
@@ -338,6 +343,7 @@ impl Refusal {
             Self::BodyTooLarge { .. } => plain(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", Client),
             Self::BodyTimeout => plain(StatusCode::REQUEST_TIMEOUT, "body_timeout", Client),
             Self::NonceTableFull { .. } => plain(StatusCode::SERVICE_UNAVAILABLE, "nonce_table_full", Operator),
+            Self::NonceNotWritten { .. } => plain(StatusCode::SERVICE_UNAVAILABLE, "nonce_not_written", Operator),
             Self::HeldBodiesFull { .. } => plain(StatusCode::SERVICE_UNAVAILABLE, "held_bodies_full", Operator),
             Self::UpstreamBusy { .. } => plain(StatusCode::SERVICE_UNAVAILABLE, "upstream_busy", Operator),
             Self::UpstreamUnreachable(_) => plain(StatusCode::BAD_GATEWAY, "upstream_unreachable", Blame::Upstream),

@@ -89,6 +89,12 @@ impl fmt::Display for Refusal {
             Self::NonceTableFull { limit, of_consumer: true } => {
                 write!(f, "the consumer has limits.nonces_per_consumer ({limit}) live nonces")
             }
+            Self::NonceNotWritten { error } => {
+                write!(
+                    f,
+                    "the nonce cannot be written to the state directory ({error}); make room there, or see who may write to it"
+                )
+            }
             Self::HeldBodiesFull { limit } => {
                 write!(f, "limits.held_bodies ({limit} bytes) is in use; raise it if that is no attack")
             }

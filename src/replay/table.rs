@@ -2,10 +2,14 @@
 //! what is not proved can neither use up a nonce nor skip the check.
 
 use std::hash::{BuildHasherDefault, Hasher};
+use std::io;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use super::journal::{BucketFile, HashKey, Journal, Record, Restored};
+use super::restore::{self, Beginning, Memory};
 use crate::clock::{Clock, Moment};
 use crate::oauth::key::SignatureValid;
 use crate::oauth::nonce::Nonce;
@@ -16,15 +20,17 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 /// All live nonces, in buckets of `BUCKET` seconds of their timestamps that are dropped whole.
 #[derive(Debug)]
 pub struct NonceTable {
-    /// By number; nobody can choose those to collide, so they need no hash.
+    /// By number.
     buckets: DashMap<u64, Arc<Bucket>, Prehashed>,
     /// Keys the hash, so that nobody can make two nonces collide on purpose.
-    hash_key: [u8; 16],
+    hash_key: HashKey,
     live: AtomicUsize,
     /// Stamps up to here are refused: their nonces may be forgotten. In seconds; never goes back.
     low_water: AtomicU64,
-    of_consumers: DashMap<u64, usize, Prehashed>,
+    of_consumers: DashMap<u32, usize, Prehashed>,
     clock: Clock,
+    /// `None` where nothing outlives the process: a demonstration, a benchmark.
+    journal: Option<Journal>,
 }
 
 /// What one request would use up: the hash of (consumer, token, timestamp, nonce), all decoded (RFC 5849 §3.3).
@@ -32,7 +38,8 @@ pub struct NonceTable {
 pub struct NonceId {
     hash: u128,
     stamp: Timestamp,
-    consumer: u64,
+    /// Of the consumer alone. Two that share it, one pair in four thousand million, share what they may use up.
+    consumer: u32,
 }
 
 /// Proof that the signature held and that its nonce is recorded, once.
@@ -61,24 +68,27 @@ pub enum NonceRefused {
     TableFull,
     /// [`Shares::of_consumer`] of this consumer are live.
     ConsumerShareFull,
+    /// The journal cannot be written, so the nonce would be forgotten if the process ended.
+    NotWritten(io::ErrorKind),
 }
 
 #[derive(Debug, Default)]
 struct Bucket {
     hashes: DashSet<u128, Prehashed>,
-    of_consumers: DashMap<u64, usize, Prehashed>,
+    of_consumers: DashMap<u32, usize, Prehashed>,
     /// The monotonic clock, in milliseconds, before which the bucket must not be dropped whatever the wall clock says.
     keep_until: AtomicU64,
     /// Whether the bucket has left the table; what is inserted then would be forgotten at once.
     dropped: RwLock<bool>,
+    file: Option<BucketFile>,
 }
 
-/// The keys are keyed hashes already, or few and small numbers.
+/// The keys are keyed hashes already, or few numbers that nobody can choose to collide.
 type Prehashed = BuildHasherDefault<TakeFirstBytes>;
 
 impl NonceTable {
-    /// An empty table. `hash_key` must be random and stay the same while nonces are live.
-    pub fn new(hash_key: [u8; 16], clock: Clock) -> Self {
+    /// An empty table that a restart forgets. `hash_key` must be random.
+    pub fn in_memory(hash_key: [u8; 16], clock: Clock) -> Self {
         Self {
             buckets: DashMap::default(),
             hash_key,
@@ -86,7 +96,21 @@ impl NonceTable {
             low_water: AtomicU64::new(0),
             of_consumers: DashMap::default(),
             clock,
+            journal: None,
         }
+    }
+
+    /// The table whose journal is in the state directory, which must be locked, with all that an earlier process accepted.
+    ///
+    /// # Errors
+    /// What the disk says when the journal cannot be opened or written.
+    pub fn open(state_directory: &Path, window: Window, clock: Clock) -> io::Result<(Self, Memory)> {
+        let now = clock.now();
+        let Beginning { journal, low_water, buckets, memory } = restore::restore(state_directory, window, now)?;
+        let empty = Self::in_memory(journal.key(), clock);
+        let table = Self { journal: Some(journal), low_water: AtomicU64::new(low_water), ..empty };
+        buckets.into_iter().for_each(|bucket| table.take_over(bucket, window, now));
+        Ok((table, memory))
     }
 
     /// Names what a request would use up. Both sides of each border are unambiguous: lengths are hashed too.
@@ -94,7 +118,7 @@ impl NonceTable {
         let mut hasher = SipHasher13::new_with_key(&self.hash_key);
         hasher.write_usize(consumer.len());
         hasher.write(consumer.as_bytes());
-        let consumer_hash = hasher.finish128().h1;
+        let consumer_hash = hasher.finish128().h1 as u32;
         hasher.write_u64(stamp.seconds());
         hasher.write_usize(token.len());
         hasher.write(token);
@@ -114,7 +138,8 @@ impl NonceTable {
 
     /// Records the nonce, once: of any number of callers with the same one exactly one gets [`NonceRecorded`].
     ///
-    /// Window and low-water mark are judged again, since a held body may have taken long to come.
+    /// Window and low-water mark are judged again, since a held body may have taken long to come. When this returns, the
+    /// nonce is in the journal.
     ///
     /// # Errors
     /// [`NonceRefused`]; the table is then as it was before.
@@ -127,7 +152,7 @@ impl NonceTable {
     ) -> Result<NonceRecorded, NonceRefused> {
         let now = self.clock.now();
         window.check(id.stamp, now.wall).map_err(NonceRefused::OutsideWindow)?;
-        let bucket = self.bucket(id.stamp);
+        let bucket = self.bucket(id.stamp, now)?;
         // Held to the end: a sweep either sees this nonce and its count, or has closed the bucket before.
         let dropped = bucket.dropped.read().unwrap_or_else(PoisonError::into_inner);
         if *dropped {
@@ -140,19 +165,50 @@ impl NonceTable {
             self.release(id.consumer, 1);
             return Err(NonceRefused::Used);
         }
+        if let Err(error) = bucket.write(id) {
+            // The request does not go out, so it may be sent again.
+            bucket.hashes.remove(&id.hash);
+            self.release(id.consumer, 1);
+            return Err(NonceRefused::NotWritten(error.kind()));
+        }
         *bucket.of_consumers.entry(id.consumer).or_default() += 1;
         Ok(NonceRecorded(()))
     }
 
     /// Drops the buckets whose stamps both clocks say are out of the window for good, and returns how many nonces went.
-    pub fn sweep(&self, window: Window) -> usize {
+    /// Also keeps the journal's mark fresh. To be called every second or so.
+    ///
+    /// # Errors
+    /// What the disk says; nothing is dropped then, since the journal would not know that it is.
+    pub fn sweep(&self, window: Window) -> io::Result<usize> {
         let now = self.clock.now();
         let out_of_window = now.wall.seconds().saturating_sub(window.max_age);
         let over = |number: u64, bucket: &Bucket| {
             last_stamp(number) < out_of_window && bucket.keep_until.load(Ordering::SeqCst) <= millis(now.monotonic)
         };
         let old: Vec<u64> = self.buckets.iter().filter(|entry| over(*entry.key(), entry)).map(|entry| *entry.key()).collect();
-        old.into_iter().filter_map(|number| self.drop_bucket(number)).sum()
+        if let Some(newest) = old.iter().max() {
+            self.low_water.fetch_max(last_stamp(*newest), Ordering::SeqCst);
+        }
+        if let Some(journal) = self.journal.as_ref().filter(|journal| !old.is_empty() || journal.is_heartbeat_due()) {
+            journal.mark(now.wall.seconds(), self.low_water.load(Ordering::SeqCst), self.bucket_numbers(&old), false)?;
+        }
+        Ok(old.into_iter().filter_map(|number| self.drop_bucket(number)).sum())
+    }
+
+    /// Puts everything on the disk and says so there, so that even the machine may go down now. To be called when no request
+    /// is in flight any more.
+    ///
+    /// # Errors
+    /// What the disk says; the next start then takes this end for a crash of the process.
+    pub fn close(&self) -> io::Result<()> {
+        let Some(journal) = &self.journal else { return Ok(()) };
+        for bucket in &self.buckets {
+            bucket.file.as_ref().map_or(Ok(()), BucketFile::sync)?;
+        }
+        journal.sync()?;
+        let now = self.clock.wall().seconds();
+        journal.mark(now, self.low_water.load(Ordering::SeqCst), self.bucket_numbers(&[]), true)
     }
 
     /// How many nonces are live.
@@ -165,10 +221,39 @@ impl NonceTable {
         Timestamp::from_seconds(self.low_water.load(Ordering::SeqCst) + 1)
     }
 
-    fn bucket(&self, stamp: Timestamp) -> Arc<Bucket> {
+    fn bucket(&self, stamp: Timestamp, now: Moment) -> Result<Arc<Bucket>, NonceRefused> {
         let number = bucket_of(stamp);
-        let found = self.buckets.get(&number).map(|bucket| Arc::clone(&bucket));
-        found.unwrap_or_else(|| Arc::clone(&self.buckets.entry(number).or_default()))
+        if let Some(bucket) = self.buckets.get(&number) {
+            return Ok(Arc::clone(&bucket));
+        }
+        let begin = || {
+            let file = self.journal.as_ref().map(|journal| journal.create(number, now.monotonic)).transpose()?;
+            Ok(Arc::new(Bucket { file, ..Bucket::default() }))
+        };
+        let entry = self.buckets.entry(number).or_try_insert_with(begin);
+        let bucket = entry.map_err(|error: io::Error| NonceRefused::NotWritten(error.kind()))?;
+        Ok(Arc::clone(&bucket))
+    }
+
+    /// A bucket of an earlier process. It is kept as long as it would have been if no clock had been set since.
+    fn take_over(&self, restored: Restored, window: Window, now: Moment) {
+        let Restored { number, file, records, created } = restored;
+        let created = self.journal.as_ref().map_or(now.monotonic, |journal| journal.monotonic(created)).min(now.monotonic);
+        let longest = Duration::from_secs(window.max_age + window.max_ahead + BUCKET);
+        let bucket = Bucket { file: Some(file), keep_until: millis(created + longest).into(), ..Bucket::default() };
+        for Record { hash, consumer } in records {
+            // One that stands twice was written, taken back and written again.
+            if bucket.hashes.insert(hash) {
+                self.live.fetch_add(1, Ordering::SeqCst);
+                *self.of_consumers.entry(consumer).or_default() += 1;
+                *bucket.of_consumers.entry(consumer).or_default() += 1;
+            }
+        }
+        self.buckets.insert(number, Arc::new(bucket));
+    }
+
+    fn bucket_numbers(&self, without: &[u64]) -> Vec<u64> {
+        self.buckets.iter().map(|entry| *entry.key()).filter(|number| !without.contains(number)).collect()
     }
 
     fn check_low_water(&self, id: NonceId) -> Result<(), NonceRefused> {
@@ -191,7 +276,7 @@ impl NonceTable {
         Ok(())
     }
 
-    fn release(&self, consumer: u64, count: usize) {
+    fn release(&self, consumer: u32, count: usize) {
         self.live.fetch_sub(count, Ordering::SeqCst);
         if let Some(mut of_consumer) = self.of_consumers.get_mut(&consumer) {
             *of_consumer = of_consumer.saturating_sub(count);
@@ -199,12 +284,21 @@ impl NonceTable {
         self.of_consumers.remove_if(&consumer, |_, left| *left == 0);
     }
 
+    /// Stamps of the bucket are below the low-water mark, on disk too: nothing is inserted any more.
     fn drop_bucket(&self, number: u64) -> Option<usize> {
-        self.low_water.fetch_max(last_stamp(number), Ordering::SeqCst);
         let (_, bucket) = self.buckets.remove(&number)?;
         *bucket.dropped.write().unwrap_or_else(PoisonError::into_inner) = true;
         bucket.of_consumers.iter().for_each(|entry| self.release(*entry.key(), *entry.value()));
+        if let Some(Err(error)) = bucket.file.as_ref().map(BucketFile::delete) {
+            tracing::warn!(%error, bucket = number, "a file of the nonce journal cannot be deleted; the next start does it");
+        }
         Some(bucket.hashes.len())
+    }
+}
+
+impl Bucket {
+    fn write(&self, id: NonceId) -> io::Result<()> {
+        self.file.as_ref().map_or(Ok(()), |file| file.append(Record { hash: id.hash, consumer: id.consumer }))
     }
 }
 
@@ -222,7 +316,8 @@ fn bucket_of(stamp: Timestamp) -> u64 {
     stamp.seconds() / BUCKET
 }
 
-fn last_stamp(bucket: u64) -> u64 {
+/// The last second of a bucket.
+pub(super) fn last_stamp(bucket: u64) -> u64 {
     bucket * BUCKET + (BUCKET - 1)
 }
 
@@ -247,8 +342,13 @@ impl Hasher for TakeFirstBytes {
         }
     }
 
+    fn write_u32(&mut self, value: u32) {
+        self.write_u64(value.into());
+    }
+
+    /// Few bits are spread over the whole word, as the maps want them: Fibonacci hashing with 2^64 divided by the golden ratio.
     fn write_u64(&mut self, value: u64) {
-        self.0 = value;
+        self.0 = value.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 
     fn write_u128(&mut self, value: u128) {
@@ -268,7 +368,7 @@ mod tests {
 
     fn table() -> (NonceTable, Arc<ManualClock>) {
         let clock = ManualClock::at(NOW);
-        (NonceTable::new([7; 16], Clock::Manual(Arc::clone(&clock))), clock)
+        (NonceTable::in_memory([7; 16], Clock::Manual(Arc::clone(&clock))), clock)
     }
 
     fn id(table: &NonceTable, consumer: &str, stamp: u64, nonce: &str) -> NonceId {
@@ -330,11 +430,11 @@ mod tests {
         assert_eq!(commit(&table, future, SHARES), Ok(()));
         for _ in 0..600 {
             clock.advance(1);
-            table.sweep(WINDOW);
+            table.sweep(WINDOW).unwrap();
             assert_eq!(table.peek(future), Err(NonceRefused::Used));
         }
         clock.advance(BUCKET + 1);
-        assert_eq!(table.sweep(WINDOW), 1);
+        assert_eq!(table.sweep(WINDOW).unwrap(), 1);
         assert_eq!(table.live(), 0);
         assert_eq!(table.peek(future), Err(NonceRefused::Forgotten));
     }
@@ -345,7 +445,7 @@ mod tests {
         let id = id(&table, "a", NOW, "n");
         assert_eq!(commit(&table, id, SHARES), Ok(()));
         clock.set_wall(NOW + 100_000);
-        assert_eq!(table.sweep(WINDOW), 0, "the monotonic clock says that no time has passed");
+        assert_eq!(table.sweep(WINDOW).unwrap(), 0, "the monotonic clock says that no time has passed");
         clock.set_wall(NOW);
         assert_eq!(commit(&table, id, SHARES), Err(NonceRefused::Used));
     }
@@ -356,7 +456,7 @@ mod tests {
         let id = id(&table, "a", NOW, "n");
         assert_eq!(commit(&table, id, SHARES), Ok(()));
         clock.advance(1000);
-        assert_eq!(table.sweep(WINDOW), 1);
+        assert_eq!(table.sweep(WINDOW).unwrap(), 1);
         clock.set_wall(NOW);
         assert_eq!(commit(&table, id, SHARES), Err(NonceRefused::Forgotten));
         assert!(commit(&table, self::id(&table, "a", NOW + BUCKET, "n"), SHARES).is_ok());
@@ -385,7 +485,7 @@ mod tests {
         assert_eq!(commit(&table, id(&table, "b", NOW, "x"), shares), Err(NonceRefused::TableFull));
         assert_eq!(table.peek(id(&table, "a", NOW, "0")), Err(NonceRefused::Used), "no live nonce is evicted");
         clock.advance(1000);
-        assert_eq!(table.sweep(WINDOW), 5);
+        assert_eq!(table.sweep(WINDOW).unwrap(), 5);
         assert_eq!(commit(&table, id(&table, "a", NOW + 1000, "x"), shares), Ok(()));
     }
 

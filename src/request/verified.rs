@@ -247,7 +247,8 @@ fn nonce_refusal(refused: NonceRefused, with: Verifier<'_>) -> Refusal {
     let settings = with.settings;
     let acceptable = || {
         let (from, to) = settings.verify.window.acceptable(with.clock.wall());
-        (from.max(with.nonces.first_remembered()), to)
+        let from = from.max(with.nonces.first_remembered());
+        (from, to.max(from))
     };
     let limits = &settings.limits;
     match refused {
@@ -255,6 +256,7 @@ fn nonce_refusal(refused: NonceRefused, with: Verifier<'_>) -> Refusal {
         NonceRefused::OutsideWindow(outside) => Refusal::TimestampOutside { outside, acceptable: acceptable() },
         NonceRefused::Forgotten => Refusal::TimestampForgotten { acceptable: acceptable() },
         NonceRefused::TableFull => Refusal::NonceTableFull { limit: limits.nonces, of_consumer: false },
+        NonceRefused::NotWritten(error) => Refusal::NonceNotWritten { error },
         NonceRefused::ConsumerShareFull => Refusal::NonceTableFull { limit: limits.nonces_per_consumer, of_consumer: true },
     }
 }

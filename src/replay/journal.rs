@@ -1,0 +1,376 @@
+//! The journal of accepted nonces: a file for each bucket, to which a record is appended before the request goes out.
+//!
+//! Nothing is synced on that way: what `write` returned from outlives the process, and that the machine itself went down is
+//! known by the mark, see [`super::restore`]. Kept out: which nonces are accepted, see [`super::table`].
+
+use std::fs::{self, File};
+use std::hash::Hasher;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use siphasher::sip::SipHasher13;
+
+use super::mark::{BootId, Mark, replace_synced, sync_directory};
+
+/// The directory of a nonce table's files, ours alone.
+#[derive(Debug)]
+pub(super) struct Journal {
+    directory: PathBuf,
+    key: HashKey,
+    boot: BootId,
+    /// The machine's time since its boot when our monotonic clock showed zero, in milliseconds; negative if that is longer ago.
+    boot_offset: i64,
+    beaten: Mutex<Option<Instant>>,
+}
+
+/// Keys the hashes of nonces and the checks of records.
+pub(super) type HashKey = [u8; 16];
+
+/// One accepted nonce.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Record {
+    /// The hash of consumer, token, stamp and nonce.
+    pub(super) hash: u128,
+    /// The hash of the consumer alone, so that its share is known after a restart.
+    pub(super) consumer: u32,
+}
+
+/// The file of one bucket.
+#[derive(Debug)]
+pub(super) struct BucketFile {
+    number: u64,
+    key: HashKey,
+    path: PathBuf,
+    open: Mutex<Option<Open>>,
+}
+
+/// Appending to a file whose end is known.
+#[derive(Debug)]
+struct Open {
+    file: File,
+    length: u64,
+}
+
+/// A bucket as it stood in its file.
+#[derive(Debug)]
+pub(super) struct Restored {
+    pub(super) number: u64,
+    pub(super) file: BucketFile,
+    pub(super) records: Vec<Record>,
+    /// When the file was begun, since the machine's boot, in milliseconds.
+    pub(super) created: u64,
+}
+
+impl Journal {
+    /// Takes over a directory; `monotonic` is what our monotonic clock shows.
+    ///
+    /// # Errors
+    /// If the kernel does not tell the time since its boot.
+    pub(super) fn new(directory: PathBuf, key: HashKey, boot: BootId, monotonic: Duration) -> io::Result<Self> {
+        let boot_offset = signed_millis(since_boot()?) - signed_millis(monotonic);
+        Ok(Self { directory, key, boot, boot_offset, beaten: Mutex::new(None) })
+    }
+
+    pub(super) fn key(&self) -> HashKey {
+        self.key
+    }
+
+    /// A moment of our monotonic clock, as time since the machine's boot in milliseconds.
+    pub(super) fn since_boot(&self, monotonic: Duration) -> u64 {
+        u64::try_from(self.boot_offset + signed_millis(monotonic)).unwrap_or(0)
+    }
+
+    /// The other way round.
+    pub(super) fn monotonic(&self, since_boot: u64) -> Duration {
+        let millis = i64::try_from(since_boot).unwrap_or(i64::MAX).saturating_sub(self.boot_offset);
+        Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+    }
+
+    /// Begins the file of a new bucket.
+    ///
+    /// # Errors
+    /// What the disk says; also if there is such a file, since what is in it would not be known.
+    pub(super) fn create(&self, number: u64, monotonic: Duration) -> io::Result<BucketFile> {
+        let path = self.directory.join(number.to_string());
+        let mut file = File::options().append(true).create_new(true).mode(0o600).open(&path)?;
+        let header = header(self.key, number, self.since_boot(monotonic));
+        if let Err(error) = write_whole(&mut file, &header) {
+            fs::remove_file(&path)?;
+            return Err(error);
+        }
+        Ok(BucketFile { number, key: self.key, path, open: Mutex::new(Some(Open { file, length: header.len() as u64 })) })
+    }
+
+    /// Writes the mark.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub(super) fn mark(&self, now: u64, low_water: u64, mut buckets: Vec<u64>, clean: bool) -> io::Result<()> {
+        buckets.sort_unstable();
+        Mark { boot: self.boot.clone(), clean, heartbeat: now, low_water, buckets }.write(&self.directory)?;
+        *self.beaten.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        Ok(())
+    }
+
+    /// Whether the mark is so old that it has to be written again.
+    pub(super) fn is_heartbeat_due(&self) -> bool {
+        let beaten = self.beaten.lock().unwrap_or_else(PoisonError::into_inner);
+        beaten.is_none_or(|beaten| beaten.elapsed() >= HEARTBEAT_EVERY)
+    }
+
+    /// Makes the names of the files durable.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        sync_directory(&self.directory)
+    }
+}
+
+impl BucketFile {
+    /// Appends a record, with one `write(2)`. When this returns, the record outlives the process.
+    ///
+    /// # Errors
+    /// What the disk says. What was written of the record is cut off again; if even that fails, the file takes no more.
+    pub(super) fn append(&self, record: Record) -> io::Result<()> {
+        let bytes = record.to_bytes(self.key, self.number);
+        let mut slot = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(open) = &mut *slot else {
+            return Err(io::Error::other("an earlier record could not be taken back"));
+        };
+        if let Err(error) = write_whole(&mut open.file, &bytes) {
+            if open.file.set_len(open.length).is_err() {
+                *slot = None;
+            }
+            return Err(error);
+        }
+        open.length += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Puts everything on the disk.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.as_ref().map_or(Ok(()), |open| open.file.sync_all())
+    }
+
+    /// Deletes the file; its nonces are out of the window for good.
+    pub(super) fn delete(&self) -> io::Result<()> {
+        fs::remove_file(&self.path)
+    }
+
+    /// Opens the file of a bucket and reads it.
+    ///
+    /// A record that was not written whole at the end is cut off: the process ended before its `write` returned, so the
+    /// request never went out.
+    ///
+    /// # Errors
+    /// What the disk says, or `InvalidData` for anything that this file does not write.
+    pub(super) fn restore(directory: &Path, number: u64, key: HashKey) -> io::Result<Restored> {
+        let path = directory.join(number.to_string());
+        let mut file = File::options().read(true).append(true).open(&path)?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        let (whole, torn) = bytes.as_chunks::<RECORD>();
+        let damaged = || io::Error::new(io::ErrorKind::InvalidData, format!("{} is damaged", path.display()));
+        let (created, records) = match whole.split_first() {
+            Some((header, records)) => {
+                let created = read_header(header, key, number).ok_or_else(damaged)?;
+                (created, records.iter().map(|bytes| Record::from_bytes(bytes, key, number)).collect::<Option<Vec<_>>>())
+            }
+            // Not even begun.
+            None => (0, Some(Vec::new())),
+        };
+        let records = records.ok_or_else(damaged)?;
+        let mut length = (whole.len() * RECORD) as u64;
+        if !torn.is_empty() {
+            file.set_len(length)?;
+        }
+        if whole.is_empty() {
+            write_whole(&mut file, &header(key, number, 0))?;
+            length = RECORD as u64;
+        }
+        let file = Self { number, key, path, open: Mutex::new(Some(Open { file, length })) };
+        Ok(Restored { number, file, records, created })
+    }
+}
+
+impl Record {
+    fn to_bytes(self, key: HashKey, bucket: u64) -> [u8; RECORD] {
+        let mut bytes = [0; RECORD];
+        bytes[..16].copy_from_slice(&self.hash.to_le_bytes());
+        bytes[16..20].copy_from_slice(&self.consumer.to_le_bytes());
+        let check = check(key, bucket, &bytes[..20]);
+        bytes[20..].copy_from_slice(&check);
+        bytes
+    }
+
+    fn from_bytes(bytes: &[u8; RECORD], key: HashKey, bucket: u64) -> Option<Self> {
+        let (hash, rest) = bytes.split_first_chunk::<16>()?;
+        let (consumer, rest) = rest.split_first_chunk::<4>()?;
+        let sound = check(key, bucket, &bytes[..20]) == rest;
+        sound.then(|| Self { hash: u128::from_le_bytes(*hash), consumer: u32::from_le_bytes(*consumer) })
+    }
+}
+
+/// The time since the machine's boot, in which the time that it slept counts (proc_uptime(5)).
+fn since_boot() -> io::Result<Duration> {
+    let text = fs::read_to_string("/proc/uptime")?;
+    let seconds = text.split_whitespace().next().and_then(|seconds| seconds.parse().ok());
+    let duration = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    duration.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "/proc/uptime is not as expected"))
+}
+
+/// Reads the key in `directory`; `None` if there is none.
+pub(super) fn read_key(directory: &Path) -> io::Result<Option<HashKey>> {
+    match fs::read(directory.join(KEY)) {
+        Ok(bytes) => match HashKey::try_from(bytes) {
+            Ok(key) => Ok(Some(key)),
+            Err(_) => Err(io::Error::new(io::ErrorKind::InvalidData, "not a key")),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes a key and keeps it.
+pub(super) fn new_key(directory: &Path) -> io::Result<HashKey> {
+    let mut key = HashKey::default();
+    aws_lc_rs::rand::fill(&mut key).map_err(|_| io::Error::other("no random numbers"))?;
+    replace_synced(&directory.join(KEY), &key)?;
+    Ok(key)
+}
+
+/// The numbers of the bucket files in `directory`.
+pub(super) fn bucket_numbers(directory: &Path) -> io::Result<Vec<u64>> {
+    let mut numbers = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        numbers.extend(entry?.file_name().to_str().and_then(|name| name.parse::<u64>().ok()));
+    }
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+/// Removes the file of a bucket that must not be believed.
+pub(super) fn forget(directory: &Path, number: u64) -> io::Result<()> {
+    fs::remove_file(directory.join(number.to_string()))
+}
+
+/// One `write(2)`; a short one is an error, since what is missing might never fit.
+fn write_whole(file: &mut File, bytes: &[u8]) -> io::Result<()> {
+    match file.write(bytes)? {
+        written if written == bytes.len() => Ok(()),
+        _ => Err(io::ErrorKind::StorageFull.into()),
+    }
+}
+
+fn header(key: HashKey, number: u64, created: u64) -> [u8; RECORD] {
+    let mut bytes = [0; RECORD];
+    bytes[..4].copy_from_slice(MAGIC);
+    bytes[4..12].copy_from_slice(&number.to_le_bytes());
+    bytes[12..20].copy_from_slice(&created.to_le_bytes());
+    let check = check(key, number, &bytes[..20]);
+    bytes[20..].copy_from_slice(&check);
+    bytes
+}
+
+fn read_header(bytes: &[u8; RECORD], key: HashKey, number: u64) -> Option<u64> {
+    let created = u64::from_le_bytes(*bytes[12..].first_chunk()?);
+    (*bytes == header(key, number, created)).then_some(created)
+}
+
+/// Tells a record that this journal wrote, in this bucket, from everything else: 32 of the 64 bits of a keyed hash.
+fn check(key: HashKey, bucket: u64, bytes: &[u8]) -> [u8; 4] {
+    let mut hasher = SipHasher13::new_with_key(&key);
+    hasher.write_u64(bucket);
+    hasher.write(bytes);
+    (hasher.finish() as u32).to_le_bytes()
+}
+
+fn signed_millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// The size of a record and of a file's header, in bytes.
+const RECORD: usize = 24;
+
+const MAGIC: &[u8; 4] = b"CSN1";
+
+const KEY: &str = "key";
+
+/// How old the mark gets. After the machine went down, so much more than the mark says may have been accepted.
+pub(super) const HEARTBEAT_EVERY: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NUMBER: u64 = 28_333_333;
+
+    fn journal(directory: &Path) -> Journal {
+        Journal::new(directory.to_owned(), [7; 16], BootId("a".to_owned()), Duration::from_secs(5)).unwrap()
+    }
+
+    fn records(count: u32) -> Vec<Record> {
+        (0..count).map(|number| Record { hash: u128::from(number) << 64 | 1, consumer: number % 3 }).collect()
+    }
+
+    fn written(directory: &Path, count: u32) -> PathBuf {
+        let file = journal(directory).create(NUMBER, Duration::from_secs(6)).unwrap();
+        records(count).into_iter().for_each(|record| file.append(record).unwrap());
+        directory.join(NUMBER.to_string())
+    }
+
+    #[test]
+    fn what_was_appended_is_read_back_and_more_can_be_appended() {
+        let folder = tempfile::tempdir().unwrap();
+        written(folder.path(), 5);
+        let restored = BucketFile::restore(folder.path(), NUMBER, [7; 16]).unwrap();
+        assert_eq!(restored.records, records(5));
+        assert_eq!(journal(folder.path()).monotonic(restored.created).as_secs(), 6);
+        restored.file.append(Record { hash: 9, consumer: 9 }).unwrap();
+        let again = BucketFile::restore(folder.path(), NUMBER, [7; 16]).unwrap();
+        assert_eq!(again.records.len(), 6);
+    }
+
+    #[test]
+    fn a_record_that_was_not_written_whole_is_cut_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = written(folder.path(), 3);
+        for cut in 1..RECORD as u64 {
+            let length = fs::metadata(&path).unwrap().len();
+            File::options().write(true).open(&path).unwrap().set_len(length - cut).unwrap();
+            let restored = BucketFile::restore(folder.path(), NUMBER, [7; 16]).unwrap();
+            assert_eq!(restored.records, records(2));
+            restored.file.append(records(3)[2]).unwrap();
+        }
+        assert_eq!(BucketFile::restore(folder.path(), NUMBER, [7; 16]).unwrap().records, records(3));
+    }
+
+    #[test]
+    fn a_changed_byte_another_key_and_another_buckets_file_are_damage() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = written(folder.path(), 3);
+        let sound = fs::read(&path).unwrap();
+        for at in 0..sound.len() {
+            let mut bytes = sound.clone();
+            bytes[at] ^= 1;
+            fs::write(&path, bytes).unwrap();
+            let error = BucketFile::restore(folder.path(), NUMBER, [7; 16]).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidData, "byte {at}");
+        }
+        fs::write(&path, &sound).unwrap();
+        assert!(BucketFile::restore(folder.path(), NUMBER, [8; 16]).is_err());
+        fs::write(folder.path().join((NUMBER + 1).to_string()), &sound).unwrap();
+        assert!(BucketFile::restore(folder.path(), NUMBER + 1, [7; 16]).is_err());
+    }
+
+    #[test]
+    fn a_full_disk_is_an_error_and_leaves_no_half_record() {
+        // /dev/full takes nothing (full(4)); cutting it back is no error to it.
+        let file = File::options().append(true).open("/dev/full").unwrap();
+        let open = Mutex::new(Some(Open { file, length: 24 }));
+        let full = BucketFile { number: NUMBER, key: [7; 16], path: "/dev/full".into(), open };
+        assert_eq!(full.append(records(1)[0]).unwrap_err().kind(), io::ErrorKind::StorageFull);
+    }
+}

@@ -1,0 +1,349 @@
+//! What a start finds in the state directory, and what it may believe of it.
+//!
+//! What an earlier process wrote is believed unless the machine itself went down without a clean end, or something is not
+//! as it was written. Then nothing is taken over by guess: all that could have been accepted is refused until it is too old.
+
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+
+use super::journal::{self, BucketFile, HEARTBEAT_EVERY, HashKey, Journal, Restored};
+use super::mark::{BootId, Mark};
+use super::table::last_stamp;
+use crate::clock::Moment;
+use crate::oauth::timestamp::{Timestamp, Window};
+
+/// How a start went on from what an earlier process left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Memory {
+    /// Nothing was there: no request was ever accepted on this state.
+    New,
+    /// So many nonces are remembered; nothing was forgotten.
+    Whole {
+        /// Live nonces read back.
+        nonces: usize,
+    },
+    /// What was accepted before is not known for sure: stamps up to `until` are refused.
+    Lost {
+        /// Why, for the operator.
+        why: String,
+        /// The last stamp that is refused.
+        until: Timestamp,
+    },
+}
+
+/// What a table begins with.
+#[derive(Debug)]
+pub(super) struct Beginning {
+    pub(super) journal: Journal,
+    pub(super) low_water: u64,
+    pub(super) buckets: Vec<Restored>,
+    pub(super) memory: Memory,
+}
+
+/// Reads the directory `nonces` in the state directory, which it makes if it is not there.
+///
+/// # Errors
+/// What the disk says when files cannot be opened or written; what is in them is never an error.
+pub(super) fn restore(state: &Path, window: Window, now: Moment) -> io::Result<Beginning> {
+    restore_after(state, window, now, BootId::current()?)
+}
+
+fn restore_after(state: &Path, window: Window, now: Moment, boot: BootId) -> io::Result<Beginning> {
+    let directory = state.join("nonces");
+    DirBuilder::new().recursive(true).mode(0o700).create(&directory)?;
+    let found = find(&directory, &boot).or_else(Found::unless_unreadable)?;
+    let (key, low_water, buckets, memory) = match found {
+        Found::Nothing => (None, 0, Vec::new(), Memory::New),
+        Found::Sound { key, mark, buckets } => {
+            let nonces = buckets.iter().map(|bucket| bucket.records.len()).sum();
+            (Some(key), mark.low_water, buckets, Memory::Whole { nonces })
+        }
+        Found::Doubtful { why, mark } => {
+            let until = last_possible(mark.as_ref(), window, now.wall);
+            (None, until, Vec::new(), Memory::Lost { why, until: Timestamp::from_seconds(until) })
+        }
+    };
+    // Until the mark says what is refused instead, the old files stay.
+    let key = key.map_or_else(|| journal::new_key(&directory), Ok)?;
+    let journal = Journal::new(directory.clone(), key, boot, now.monotonic)?;
+    journal.mark(now.wall.seconds(), low_water, buckets.iter().map(|bucket| bucket.number).collect(), false)?;
+    forget_all_but(&directory, &buckets)?;
+    Ok(Beginning { journal, low_water, buckets, memory })
+}
+
+enum Found {
+    Nothing,
+    Sound { key: HashKey, mark: Mark, buckets: Vec<Restored> },
+    Doubtful { why: String, mark: Option<Mark> },
+}
+
+impl Found {
+    /// Damage is a finding; what the system does not let us read is an error, which an operator can mend without loss.
+    fn unless_unreadable(error: io::Error) -> io::Result<Self> {
+        match error.kind() {
+            io::ErrorKind::InvalidData => {
+                Ok(Self::Doubtful { why: format!("the nonce journal is damaged: {error}"), mark: None })
+            }
+            _ => Err(error),
+        }
+    }
+}
+
+fn find(directory: &Path, boot: &BootId) -> io::Result<Found> {
+    let files = journal::bucket_numbers(directory)?;
+    let doubtful = |why: &str, mark| Ok(Found::Doubtful { why: format!("the nonce journal is damaged: {why}"), mark });
+    let mark = Mark::read(directory)?;
+    let key = match journal::read_key(directory) {
+        Ok(key) => key,
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => return doubtful(&error.to_string(), mark),
+        Err(error) => return Err(error),
+    };
+    let (mark, key) = match (mark, key) {
+        // A first start that was killed before it could accept anything leaves a key alone.
+        (None, _) if files.is_empty() => return Ok(Found::Nothing),
+        (None, _) => return doubtful("it has nonces, but no mark", None),
+        (mark, None) => return doubtful("its key is gone", mark),
+        (Some(mark), Some(key)) => (mark, key),
+    };
+    if mark.boot != *boot && !mark.clean {
+        let why = "the machine went down before the nonce journal was on the disk".to_owned();
+        return Ok(Found::Doubtful { why, mark: Some(mark) });
+    }
+    let remembered = |number: &u64| last_stamp(*number) > mark.low_water;
+    if let Some(gone) = mark.buckets.iter().filter(|number| remembered(number)).find(|number| !files.contains(number)) {
+        return doubtful(&format!("its file {gone} is gone"), Some(mark.clone()));
+    }
+    let restored: io::Result<Vec<_>> =
+        files.iter().copied().filter(remembered).map(|number| BucketFile::restore(directory, number, key)).collect();
+    match restored {
+        Ok(buckets) => Ok(Found::Sound { key, mark, buckets }),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => doubtful(&error.to_string(), Some(mark)),
+        Err(error) => Err(error),
+    }
+}
+
+/// The last stamp that an earlier process can have accepted. Its clock may have been right where ours is behind after a
+/// power failure, and the mark may be one heartbeat older than its end.
+fn last_possible(mark: Option<&Mark>, window: Window, now: Timestamp) -> u64 {
+    let beaten = mark.map_or(0, |mark| mark.heartbeat.saturating_add(HEARTBEAT_EVERY.as_secs()));
+    let last = now.seconds().max(beaten).saturating_add(window.max_ahead);
+    mark.map_or(last, |mark| last.max(mark.low_water))
+}
+
+/// Deletes the files of dropped buckets, and of those that are not believed.
+fn forget_all_but(directory: &Path, kept: &[Restored]) -> io::Result<()> {
+    let files = journal::bucket_numbers(directory)?;
+    let mut unknown = files.into_iter().filter(|number| !kept.iter().any(|bucket| bucket.number == *number));
+    unknown.try_for_each(|number| journal::forget(directory, number))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::PathBuf;
+
+    use super::super::mark::Mark;
+    use super::super::table::{NonceId, NonceRefused, NonceTable, Shares};
+    use super::*;
+    use crate::clock::{Clock, ManualClock};
+    use crate::oauth::key::SignatureValid;
+    use crate::oauth::nonce::Nonce;
+    use std::sync::Arc;
+
+    const NOW: u64 = 1_700_000_000;
+    const WINDOW: Window = Window { max_age: 300, max_ahead: 300 };
+    const SHARES: Shares = Shares { all: 1000, of_consumer: 3 };
+
+    struct State {
+        folder: tempfile::TempDir,
+        clock: Arc<ManualClock>,
+    }
+
+    impl State {
+        fn new() -> Self {
+            Self { folder: tempfile::tempdir().unwrap(), clock: ManualClock::at(NOW) }
+        }
+
+        fn open(&self) -> (NonceTable, Memory) {
+            NonceTable::open(self.folder.path(), WINDOW, Clock::Manual(Arc::clone(&self.clock))).unwrap()
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.folder.path().join("nonces").join(name)
+        }
+
+        fn files(&self) -> Vec<u64> {
+            journal::bucket_numbers(&self.path("")).unwrap()
+        }
+
+        fn change_mark(&self, change: impl FnOnce(&mut Mark)) {
+            let mut mark = Mark::read(&self.path("")).unwrap().unwrap();
+            change(&mut mark);
+            mark.write(&self.path("")).unwrap();
+        }
+    }
+
+    fn id(table: &NonceTable, consumer: &str, stamp: u64, nonce: &str) -> NonceId {
+        table.id(consumer, b"", Timestamp::from_seconds(stamp), &Nonce::new(nonce).unwrap())
+    }
+
+    fn commit(table: &NonceTable, consumer: &str, stamp: u64, nonce: &str) -> Result<(), NonceRefused> {
+        let id = id(table, consumer, stamp, nonce);
+        table.peek(id)?;
+        table.commit(SignatureValid::for_tests(), id, WINDOW, SHARES).map(|_| ())
+    }
+
+    #[test]
+    fn a_killed_process_forgets_nothing_and_refuses_nobody() {
+        let state = State::new();
+        let (table, memory) = state.open();
+        assert_eq!(memory, Memory::New);
+        for (stamp, nonce) in [(NOW - 300, "old"), (NOW, "now"), (NOW + 300, "future")] {
+            assert_eq!(commit(&table, "a", stamp, nonce), Ok(()));
+        }
+        drop(table);
+        let (table, memory) = state.open();
+        assert_eq!(memory, Memory::Whole { nonces: 3 });
+        for (stamp, nonce) in [(NOW - 300, "old"), (NOW, "now"), (NOW + 300, "future")] {
+            assert_eq!(commit(&table, "a", stamp, nonce), Err(NonceRefused::Used), "{nonce}");
+        }
+        assert_eq!(commit(&table, "a", NOW, "fresh"), Err(NonceRefused::ConsumerShareFull), "a share outlives the process too");
+        assert_eq!(commit(&table, "b", NOW - 300, "fresh"), Ok(()));
+        assert_eq!(table.live(), 4);
+    }
+
+    #[test]
+    fn a_bucket_of_an_earlier_process_is_dropped_when_its_time_is_over() {
+        let state = State::new();
+        assert_eq!(commit(&state.open().0, "a", NOW + 300, "n"), Ok(()));
+        let (table, _) = state.open();
+        state.clock.advance(659);
+        assert_eq!(table.sweep(WINDOW).unwrap(), 0);
+        assert_eq!(commit(&table, "a", NOW + 300, "n"), Err(NonceRefused::Used));
+        state.clock.advance(61);
+        assert_eq!(table.sweep(WINDOW).unwrap(), 1);
+        assert_eq!((table.live(), state.files()), (0, vec![]));
+        drop(table);
+        let (table, memory) = state.open();
+        assert_eq!(memory, Memory::Whole { nonces: 0 });
+        assert_eq!(commit(&table, "a", NOW + 300, "n"), Err(NonceRefused::Forgotten));
+    }
+
+    #[test]
+    fn the_low_water_mark_outlives_the_process_and_a_clock_that_is_set_back() {
+        let state = State::new();
+        let (table, _) = state.open();
+        assert_eq!(commit(&table, "a", NOW, "n"), Ok(()));
+        state.clock.advance(1000);
+        assert_eq!(table.sweep(WINDOW).unwrap(), 1);
+        drop(table);
+        state.clock.set_wall(NOW);
+        let (table, _) = state.open();
+        assert_eq!(commit(&table, "a", NOW, "n"), Err(NonceRefused::Forgotten));
+        assert_eq!(commit(&table, "a", NOW + 60, "n"), Ok(()), "what is remembered is not refused");
+    }
+
+    #[test]
+    fn a_wall_clock_set_forward_over_a_restart_and_back_opens_no_gap_and_refuses_nobody() {
+        let state = State::new();
+        assert_eq!(commit(&state.open().0, "a", NOW, "n"), Ok(()));
+        state.clock.set_wall(NOW + 100_000);
+        let (table, _) = state.open();
+        assert_eq!(table.sweep(WINDOW).unwrap(), 0);
+        state.clock.set_wall(NOW + 5);
+        assert_eq!(commit(&table, "a", NOW, "n"), Err(NonceRefused::Used));
+        assert_eq!(commit(&table, "a", NOW, "fresh"), Ok(()));
+    }
+
+    #[test]
+    fn after_another_boot_without_a_clean_end_all_that_could_have_been_accepted_is_refused() {
+        let state = State::new();
+        assert_eq!(commit(&state.open().0, "a", NOW + 300, "n"), Ok(()));
+        // The clock has come back an hour behind: the heartbeat knows better.
+        state.clock.set_wall(NOW - 3600);
+        state.change_mark(|mark| mark.boot = BootId("another".to_owned()));
+        let (table, memory) = state.open();
+        let Memory::Lost { why, until } = memory else { panic!("{memory:?}") };
+        assert!(why.contains("machine went down"), "{why}");
+        assert_eq!(until.seconds(), NOW + 10 + 300);
+        assert_eq!(state.files(), Vec::<u64>::new());
+        for stamp in [NOW - 3600, NOW - 3300] {
+            assert_eq!(commit(&table, "a", stamp, "n"), Err(NonceRefused::Forgotten));
+        }
+        state.clock.set_wall(NOW + 60);
+        assert_eq!(commit(&table, "a", NOW + 310, "n"), Err(NonceRefused::Forgotten));
+        assert_eq!(commit(&table, "a", NOW + 311, "n"), Ok(()));
+        drop(table);
+        assert!(matches!(state.open().1, Memory::Whole { nonces: 1 }), "it is said once");
+    }
+
+    #[test]
+    fn after_another_boot_and_a_clean_end_nothing_is_forgotten() {
+        let state = State::new();
+        let (table, _) = state.open();
+        assert_eq!(commit(&table, "a", NOW, "n"), Ok(()));
+        table.close().unwrap();
+        drop(table);
+        state.change_mark(|mark| mark.boot = BootId("another".to_owned()));
+        let (table, memory) = state.open();
+        assert_eq!(memory, Memory::Whole { nonces: 1 });
+        assert_eq!(commit(&table, "a", NOW, "n"), Err(NonceRefused::Used));
+        drop(table);
+        // The clean end counted once: this process has not ended in order.
+        state.change_mark(|mark| mark.boot = BootId("a third".to_owned()));
+        assert!(matches!(state.open().1, Memory::Lost { .. }));
+    }
+
+    #[test]
+    fn whatever_is_damaged_or_gone_nothing_is_accepted_by_guess() {
+        type Damage = fn(&State);
+        let bucket = |state: &State| state.path(&state.files()[0].to_string());
+        let damages: [(&str, Damage); 9] = [
+            ("a byte of a record", |state| {
+                let path = state.path(&state.files()[0].to_string());
+                let mut bytes = fs::read(&path).unwrap();
+                bytes[30] ^= 1;
+                fs::write(path, bytes).unwrap();
+            }),
+            ("a foreign file", |state| fs::write(state.path("123456789"), "hello, this is no bucket of ours").unwrap()),
+            ("the bucket is gone", |state| fs::remove_file(state.path(&state.files()[0].to_string())).unwrap()),
+            ("the key is gone", |state| fs::remove_file(state.path("key")).unwrap()),
+            ("another key", |state| fs::write(state.path("key"), [9; 16]).unwrap()),
+            ("half a key", |state| fs::write(state.path("key"), [9; 8]).unwrap()),
+            ("the mark is gone", |state| fs::remove_file(state.path("mark")).unwrap()),
+            ("an empty mark", |state| fs::write(state.path("mark"), "").unwrap()),
+            ("a binary mark", |state| fs::write(state.path("mark"), [0xff; 80]).unwrap()),
+        ];
+        for (what, damage) in damages {
+            let state = State::new();
+            let (table, _) = state.open();
+            assert_eq!(commit(&table, "a", NOW + 299, "n"), Ok(()));
+            table.close().unwrap();
+            drop(table);
+            assert!(bucket(&state).exists());
+            damage(&state);
+            let (table, memory) = state.open();
+            let Memory::Lost { until, .. } = memory else { panic!("{what}: {memory:?}") };
+            assert!(until.seconds() >= NOW + 300, "{what}");
+            assert_eq!(commit(&table, "a", NOW + 299, "n"), Err(NonceRefused::Forgotten), "{what}");
+            state.clock.advance(400);
+            assert_eq!(commit(&table, "a", NOW + 400, "fresh"), Ok(()), "{what}: the window is over");
+        }
+    }
+
+    #[test]
+    fn a_mark_that_cannot_be_written_keeps_what_would_be_dropped() {
+        let state = State::new();
+        let (table, _) = state.open();
+        assert_eq!(commit(&table, "a", NOW, "n"), Ok(()));
+        state.clock.advance(1000);
+        // Nobody can write a file there, root neither.
+        fs::create_dir(state.path("mark.new")).unwrap();
+        assert!(table.sweep(WINDOW).is_err());
+        assert_eq!((table.live(), state.files().len()), (1, 1));
+        fs::remove_dir(state.path("mark.new")).unwrap();
+        assert_eq!(table.sweep(WINDOW).unwrap(), 1);
+    }
+}
