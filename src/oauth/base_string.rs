@@ -191,7 +191,10 @@ fn parse_port(text: &str) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::super::parameters::Raw;
+    use super::super::percent::Plus;
     use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
 
     fn uri(scheme: Scheme, authority: &str, path: &str) -> String {
         BaseStringUri::new(scheme, &Authority::parse(authority).unwrap(), path).as_str().to_owned()
@@ -220,5 +223,64 @@ mod tests {
         let parameters = Parameters::collect(Raw::default(), 1).unwrap();
         let uri = BaseStringUri::new(Scheme::Http, &Authority::parse("a").unwrap(), "/");
         assert_eq!(SignatureBaseString::new("get", &uri, &parameters).to_string(), "GET&http%3A%2F%2Fa%2F&");
+    }
+
+    type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
+
+    /// What is signed, in its normal form: the method in upper case, the URI, and the parameters decoded and sorted.
+    type Meaning = (String, String, Pairs);
+
+    /// A request's base string, and what it has to mean.
+    fn base_string(method: &str, path: &str, mut pairs: Pairs) -> (Vec<u8>, Meaning) {
+        let encoded = pairs.iter().map(|(name, value)| format!("{}={}", percent::encode(name), percent::encode(value)));
+        let query = encoded.collect::<Vec<_>>().join("&");
+        let parameters = Parameters::collect(Raw { query: Some(query.as_bytes()), ..Raw::default() }, 10).unwrap();
+        let uri = BaseStringUri::new(Scheme::Http, &Authority::parse("a").unwrap(), path);
+        let text = SignatureBaseString::new(method, &uri, &parameters);
+        pairs.sort();
+        (text.as_bytes().to_vec(), (method.to_ascii_uppercase(), uri.as_str().to_owned(), pairs))
+    }
+
+    /// Takes a base string apart again.
+    fn read(text: &[u8]) -> Meaning {
+        let decode = |text: &[u8]| percent::decode(text, Plus::IsPlus).unwrap().into_owned();
+        let string = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        let parts: Vec<&[u8]> = text.split(|b| *b == b'&').collect();
+        let [method, uri, parameters] = parts[..] else { panic!("{} parts: {}", parts.len(), text.escape_ascii()) };
+        let normalized = decode(parameters);
+        let pairs = normalized.split(|b| *b == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
+            let at = pair.iter().position(|b| *b == b'=').unwrap();
+            (decode(&pair[..at]), decode(&pair[at + 1..]))
+        });
+        let mut pairs: Vec<_> = pairs.collect();
+        pairs.sort();
+        (string(method.to_vec()), string(decode(uri)), pairs)
+    }
+
+    #[test]
+    fn what_differs_has_another_base_string() {
+        // All requests of up to two parameters in the characters that separate and escape.
+        let texts: [&[u8]; 6] = [b"", b"a", b"&", b"=", b"%", b"%3D"];
+        let pairs: Pairs = texts.iter().flat_map(|name| texts.map(|value| (name.to_vec(), value.to_vec()))).collect();
+        let two = pairs.iter().flat_map(|first| pairs.iter().map(|second| vec![first.clone(), second.clone()]));
+        let lists: Vec<Pairs> = [vec![]].into_iter().chain(pairs.iter().map(|pair| vec![pair.clone()])).chain(two).collect();
+        let mut meanings = std::collections::HashMap::new();
+        for (method, path) in [("GET", "/"), ("get", "/&"), ("GET", "/%26"), ("HEAD", "/&a=")] {
+            for list in &lists {
+                let (text, meaning) = base_string(method, path, list.clone());
+                let first = meanings.entry(text).or_insert_with(|| meaning.clone());
+                assert_eq!(*first, meaning, "two requests, one base string");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_base_string_reads_back_as_what_went_in(method in "[A-Za-z-]{1,9}", path in "/.*", pairs in vec((".*", vec(any::<u8>(), 0..9)), 0..9)) {
+            let pairs = pairs.into_iter().map(|(name, value)| (name.into_bytes(), value)).collect();
+            let (text, meaning) = base_string(&method, &path, pairs);
+            prop_assert!(text.is_ascii());
+            prop_assert_eq!(read(&text), meaning);
+        }
     }
 }

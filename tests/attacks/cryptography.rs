@@ -6,7 +6,8 @@ use rsa::BigUint;
 use rsa::traits::{PrivateKeyParts, PublicKeyParts};
 
 use crate::support::{
-    Backend, Consumer, Digest, Gateway, KeyPair, RSA_2048, RSA_2048_E3, RSA_2048_OTHER, RSA_4096, Signing, by_reporting, signed,
+    Backend, Consumer, Digest, Gateway, KeyPair, RSA_1024, RSA_2048, RSA_2048_E3, RSA_2048_OTHER, RSA_4096, Response, Signing,
+    by_reporting, signed,
 };
 use crate::{admitted, denied, denied_as};
 
@@ -104,16 +105,7 @@ fn c23_another_key_or_another_text_is_no_signature() {
 fn c25_an_unknown_consumer_is_told_the_same_as_a_wrong_signature_where_configured() {
     let backend = Backend::start();
     let gateway = Gateway::builder().upstream(&backend).setting("refusals: { reveal_unknown_consumer: false }").start();
-    let told = |request: &Signing| {
-        let response = denied(&gateway, &backend, "either", request);
-        let fields: Vec<(String, String)> = response
-            .fields
-            .iter()
-            .filter(|(name, _)| !["date", "x-request-id"].contains(&&*name.to_ascii_lowercase()))
-            .cloned()
-            .collect();
-        (response.status, fields, response.text())
-    };
+    let told = |request: &Signing| shown(&denied(&gateway, &backend, "either", request));
     let wrong = told(&by_reporting().signature(&STANDARD.encode([1; 256])));
     assert_eq!(wrong.0, 401);
     assert!(wrong.2.contains("signature_invalid"), "{}", wrong.2);
@@ -121,6 +113,41 @@ fn c25_an_unknown_consumer_is_told_the_same_as_a_wrong_signature_where_configure
     assert_eq!(told(&signed("nobody", &RSA_2048).signature("AAAA")), wrong);
     assert_eq!(told(&signed("nobody", &RSA_2048).digest(Digest::Sha256)).0, told(&by_reporting().digest(Digest::Sha256)).0);
     assert_eq!(told(&signed("nobody", &RSA_2048).set("oauth_token", "x")).0, 401);
+}
+
+#[test]
+fn c25_neither_the_method_nor_the_cap_of_failures_tells_consumers_apart_where_configured() {
+    let backend = Backend::start();
+    let gateway = Gateway::builder()
+        .upstream(&backend)
+        .consumer(Consumer::new("plain", &RSA_1024))
+        .consumer(Consumer::new("modern", &RSA_1024).with("signature_methods: [RSA-SHA256]"))
+        .setting("refusals: { reveal_unknown_consumer: false }")
+        .start();
+    let mut client = gateway.client();
+    let mut told = |request: &Signing| shown(&client.ask(request.bytes()));
+    let forged = signed("plain", &RSA_1024).signature(&STANDARD.encode([1; 128]));
+    let wrong = told(&forged);
+    assert_eq!((wrong.0, wrong.2.as_str()), (401, "oauth_problem=signature_invalid"));
+    for key in ["plain", "modern", "nobody"] {
+        for digest in [Digest::Sha1, Digest::Sha256, Digest::Sha512] {
+            let request = signed(key, &RSA_1024).digest(digest).signature(&STANDARD.encode([1; 128]));
+            assert_eq!(told(&request), wrong, "{key}, {digest:?}");
+        }
+        let unknown = told(&signed(key, &RSA_1024).set("oauth_signature_method", "HMAC-SHA1"));
+        assert_eq!((unknown.0, unknown), (400, told(&signed("nobody", &RSA_1024).set("oauth_signature_method", "HMAC-SHA1"))));
+    }
+    // Beyond the cap the access log alone says so: nobody's failures are capped, so an answer of its own would tell.
+    let is_capped = || gateway.access_log().iter().any(|line| line["verdict"] == "too_many_failures");
+    let mut rounds = 0;
+    while !is_capped() {
+        rounds += 1;
+        assert!(rounds < 100, "failures of one address against one consumer are capped");
+        for _ in 0..200 {
+            assert_eq!(told(&forged), wrong);
+        }
+    }
+    backend.assert_untouched();
 }
 
 #[test]
@@ -152,6 +179,13 @@ fn c26_a_flood_of_bad_signatures_locks_nobody_else_out() {
     assert_eq!(large.ask(signed("large", &RSA_4096).bytes()).status, 200);
     let mut other = gateway.client_from("127.0.2.3");
     assert_eq!(other.ask(signed("other", &RSA_2048).bytes()).status, 200);
+}
+
+/// What a caller can tell answers apart by.
+fn shown(response: &Response) -> (u16, Vec<(String, String)>, String) {
+    let own = |name: &str| ["date", "x-request-id"].contains(&&*name.to_ascii_lowercase());
+    let fields = response.fields.iter().filter(|(name, _)| !own(name)).cloned().collect();
+    (response.status, fields, response.text())
 }
 
 fn padded(number: &BigUint) -> String {

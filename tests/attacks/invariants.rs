@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{Backend, Gateway, Place, RSA_2048, by_reporting, request, signed};
+use crate::support::{Backend, Consumer, Gateway, Place, RSA_2048, by_reporting, request, signed};
 use crate::{admitted, denied_as};
 
 #[test]
@@ -125,8 +125,8 @@ fn i4_a_nonce_is_keyed_on_decoded_signed_values() {
     let backend = Backend::start();
     let gateway = Gateway::builder()
         .upstream(&backend)
-        .consumer(crate::support::Consumer::new("reporting", &RSA_2048))
-        .consumer(crate::support::Consumer::new("billing", &RSA_2048))
+        .consumer(Consumer::new("reporting", &RSA_2048))
+        .consumer(Consumer::new("billing", &RSA_2048))
         .start();
     let nonce = "a b/c+d%é";
     let first = by_reporting().nonce(nonce);
@@ -142,11 +142,35 @@ fn i4_a_nonce_is_keyed_on_decoded_signed_values() {
 }
 
 #[test]
+fn i4_the_checks_come_in_their_order() {
+    let backend = Backend::start();
+    let reporting = || Consumer::new("reporting", &RSA_2048);
+    let gateway = Gateway::builder().upstream(&backend).consumer(reporting()).start();
+    // Time before the signature: no RSA operation for what is too old anyway.
+    let old = by_reporting().timestamp(crate::support::now() - 1000).signature(&"A".repeat(344));
+    denied_as(&gateway, &backend, (401, "timestamp_refused"), "an old stamp with a bad signature", &old);
+    // The signature before the nonce: a stranger does not learn which nonces were used.
+    let used = by_reporting().get("/x");
+    admitted(&gateway, "first", &used);
+    let forged = used.clone().signature(&"A".repeat(344));
+    denied_as(&gateway, &backend, (401, "signature_invalid"), "forged, with a used nonce", &forged);
+    // The nonce before what the consumer may do, and before its rate.
+    let narrowed = reporting().with("allow: [{ path: /rest/** }]").with("rate_limit: { requests: 1, per: 3600s }");
+    gateway.write_consumers(&Consumer::file(&[narrowed]));
+    let forbidden = || gateway.ask(&by_reporting().get("/x")).status == 403;
+    crate::support::eventually("the narrower list is in force", || forbidden().then_some(()));
+    denied_as(&gateway, &backend, (401, "nonce_used"), "a replay of what may no longer be reached", &used);
+    let allowed = by_reporting().get("/rest/x");
+    admitted(&gateway, "all of the rate", &allowed);
+    denied_as(&gateway, &backend, (401, "nonce_used"), "a replay beyond the rate", &allowed);
+    assert_eq!(crate::denied(&gateway, &backend, "beyond the rate", &by_reporting().get("/rest/x")).status, 429);
+}
+
+#[test]
 fn i4_what_is_refused_before_the_commit_uses_up_no_nonce() {
     let backend = Backend::start();
-    let consumer = crate::support::Consumer::new("reporting", &RSA_2048)
-        .with("rate_limit: { requests: 1, per: 1s }")
-        .with("allow: [{ path: /rest/** }]");
+    let consumer =
+        Consumer::new("reporting", &RSA_2048).with("rate_limit: { requests: 1, per: 1s }").with("allow: [{ path: /rest/** }]");
     let gateway = Gateway::builder().upstream(&backend).consumer(consumer).start();
     let forbidden = by_reporting().get("/admin").nonce("kept-1");
     denied_as(&gateway, &backend, (403, "permission_denied"), "not allowed", &forbidden);

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::support::{Backend, Digest, Gateway, Place, by_reporting, response};
+use crate::support::{Backend, Consumer, Digest, Gateway, Place, RSA_2048, by_reporting, response, signed};
 use crate::{admitted, refused};
 
 #[test]
@@ -152,6 +152,30 @@ fn a_body_hash_is_checked_where_it_is_sent() {
     let large = "x".repeat(1024 * 1024 + 1);
     assert_eq!(gateway.ask(&with(&large, &hash(large.as_bytes()))).status, 413, "a hashed body is held");
     assert_eq!(backend.requests().len(), hits);
+}
+
+#[test]
+fn a_body_hash_is_of_the_signatures_digest() {
+    let backend = Backend::start();
+    let consumer = Consumer::new("modern", &RSA_2048).with("signature_methods: [RSA-SHA1, RSA-SHA256, RSA-SHA512]");
+    let gateway = Gateway::builder().upstream(&backend).consumer(consumer).start();
+    let digests = [Digest::Sha1, Digest::Sha256, Digest::Sha512];
+    for signing in digests {
+        for hashing in digests {
+            let hash = STANDARD.encode(hashing.of(b"{}"));
+            let json = signed("modern", &RSA_2048).digest(signing).post("/x").body("application/json", "{}");
+            let request = json.set("oauth_body_hash", &hash);
+            let what = format!("{signing:?}, {hashing:?}");
+            if signing == hashing {
+                admitted(&gateway, &what, &request);
+                let other = request.nonce("other").set("oauth_body_hash", &STANDARD.encode(hashing.of(b"{ }")));
+                refused(&gateway, (401, "signature_invalid"), &what, &other);
+            } else {
+                refused(&gateway, (401, "signature_invalid"), &what, &request);
+            }
+        }
+    }
+    assert_eq!(backend.requests().len(), digests.len());
 }
 
 #[test]

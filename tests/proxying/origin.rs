@@ -1,6 +1,6 @@
 //! Which URL was signed: the request's own, `public_url`, or what a trusted proxy says.
 
-use crate::support::{Backend, Consumer, Gateway, RSA_2048, by_reporting, signed};
+use crate::support::{Backend, Consumer, Gateway, Place, RSA_2048, by_reporting, signed};
 use crate::{admitted, refused};
 
 const WRONG: (u16, &str) = (401, "signature_invalid");
@@ -20,6 +20,19 @@ fn without_more_it_is_the_listeners_scheme_and_the_host() {
     }
     for root in ["https://app.example.com", "http://app.example.com:8080", "http://example.com"] {
         refused(&gateway, WRONG, root, &by_reporting().signed_for(root));
+    }
+}
+
+#[test]
+fn an_empty_path_is_the_root() {
+    let backend = Backend::start();
+    let gateway = Gateway::in_front_of(&backend);
+    for (sent, meant) in [("http://app.example.com?a=1", "/?a=1"), ("http://app.example.com", "/")] {
+        for place in [Place::Header, Place::Query] {
+            let request = by_reporting().get(sent).signed_target(meant).in_place(place);
+            admitted(&gateway, sent, &request);
+            assert_eq!(backend.last_request().target, meant, "{sent}, {place:?}");
+        }
     }
 }
 
