@@ -5,9 +5,11 @@ mod connections;
 mod consumers;
 mod headers;
 mod lifecycle;
+mod many_consumers;
 mod origin;
 mod reload;
 mod routes;
+mod starting;
 #[path = "../support/mod.rs"]
 mod support;
 
