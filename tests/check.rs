@@ -92,6 +92,19 @@ fn one_mistake_in_each_file_is_told_in_one_go() {
     assert_eq!((code, text.lines().count()), (Some(1), 1), "{text}");
 }
 
+/// A configuration with these rules and one consumer, whose `allow` covers /rest/** alone.
+fn with_rules(rules: &[&str]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let list = fs::read_to_string("config/consumers.yaml").unwrap();
+    let entry = list.find("    public_key").unwrap();
+    let list = format!("{}    allow: [{{ path: /rest/** }}]\n{}", &list[..entry], &list[entry..]);
+    fs::write(folder.path().join("consumers.yaml"), list).unwrap();
+    let rules: String = rules.iter().map(|rule| format!("  - {rule}\n")).collect();
+    let config = format!("upstream: http://a\nconsumers: consumers.yaml\nstate_directory: /var/lib/s\nroutes:\n{rules}");
+    fs::write(folder.path().join("countersign.yaml"), config).unwrap();
+    folder
+}
+
 #[test]
 fn a_route_is_explained() {
     let open = route("GET /status?x=1");
@@ -103,4 +116,59 @@ fn a_route_is_explained() {
     let odd = route("GET /status/..//admin");
     assert!(odd.contains("signed, because no rule is asked: the path has an empty segment (//)"), "{odd}");
     assert!(odd.contains("open to 1 of 1 consumers"), "{odd}");
+}
+
+#[test]
+fn each_kind_of_access_is_explained_to_people_and_scripts() {
+    let folder = with_rules(&[
+        "{ path: /rest/**, access: optional }",
+        "{ path: /trial, access: observe }",
+        "{ path: /admin/**, methods: [DELETE], access: deny }",
+    ]);
+    let config = folder.path().join("countersign.yaml").display().to_string();
+    let ask = |request: &str| {
+        let asked = ["--config", &config, "--route", request];
+        let ((code, text), (_, json)) = (check(&asked), check(&[&asked[..], &["--json"]].concat()));
+        assert_eq!(code, Some(0), "{text}");
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        (text, json["route"].clone())
+    };
+    for (request, access, line, reaching, words) in [
+        ("GET /rest/x?y=1", "optional", Some(5), 1, "passes without OAuth credentials, with no identity"),
+        ("GET /trial", "observe", Some(6), 0, "passes whatever its signature, with no identity; the verdict is logged"),
+        ("DELETE /admin/x", "deny", Some(7), 0, "is refused, signed or not"),
+        ("DELETE /ADMIN/x/", "deny", Some(7), 0, "by the rule in "),
+        ("GET /admin/x", "signed", None, 0, "because no rule matches"),
+        ("GET /rest/%2e%2e/admin", "deny", None, 0, "because no rule is asked: the path has a dot segment (. or ..)"),
+    ] {
+        let (text, json) = ask(request);
+        let (method, target) = request.split_once(' ').unwrap();
+        let path = target.split('?').next().unwrap();
+        assert!(text.contains(&format!("{method} {path}: {access}, ")) && text.contains(words), "{request}: {text}");
+        assert_eq!((json["method"].as_str(), json["path"].as_str()), (Some(method), Some(path)));
+        assert_eq!((json["access"].as_str(), json["line"].as_u64()), (Some(access), line), "{request}");
+        assert_eq!(json["consumers"].as_array().unwrap().len(), reaching, "{request}");
+        assert_eq!(json["ambiguity"].is_string(), request.contains('%'), "{request}");
+        let says_who = text.contains(&format!("open to {reaching} of 1 consumers by their allow"));
+        assert_eq!(says_who, matches!(access, "signed" | "optional"), "{request}: {text}");
+    }
+}
+
+#[test]
+fn a_route_that_no_request_can_have_is_wrong_usage() {
+    for (request, words) in [
+        ("GET", "write a method and a path"),
+        ("get /status", "methods are written in capitals"),
+        ("GTE /status", "the method is none that is forwarded"),
+        ("CONNECT /status", "the method is none that is forwarded"),
+        ("G{T /status", "the method is none that is forwarded"),
+        ("GET status", "the path has to begin with a slash"),
+        ("GET ", "the path has to begin with a slash"),
+        ("GET http://a/status", "the path has to begin with a slash"),
+    ] {
+        let Output { status, stdout, stderr } = run(&["check", "--config", "config/countersign.yaml", "--route", request]);
+        let said = String::from_utf8(stderr).unwrap();
+        assert_eq!((status.code(), &stdout[..]), (Some(2), &b""[..]), "{request}: {said}");
+        assert!(said.contains(words), "{request}: {said}");
+    }
 }

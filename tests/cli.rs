@@ -7,7 +7,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use support::tools;
 use tempfile::TempDir;
+
+mod support;
 
 /// A new folder to run commands in, with the key pair `reporting` where a test asks for it.
 struct Desk(TempDir);
@@ -208,7 +211,6 @@ mod sign {
 
     #[test]
     fn oauthlib_verifies_what_is_signed() {
-        let tools = std::env::var("COUNTERSIGN_TEST_TOOLS").expect("COUNTERSIGN_TEST_TOOLS: run the tests with ./tests/run");
         let desk = Desk::with_key();
         let url = "http://Example.com:80/a%2fb/~c;d?q=x+y&q=%7E&empty=&flag&%E2%98%BA=%2B";
         for method in ["RSA-SHA1", "RSA-SHA256", "RSA-SHA512"] {
@@ -217,8 +219,8 @@ mod sign {
             let curl = words_in_a_shell(signed["curl"].as_str().unwrap());
             let body = &curl[curl.iter().position(|word| word == "--data-raw").unwrap() + 1];
             let header = signed["authorization"].as_str().unwrap();
-            let python = format!("{tools}/venv/bin/python");
-            let screen = desk.run(&python, &["-c", OAUTHLIB, method, "POST", url, header, body]);
+            let verify = ["-c", OAUTHLIB, method, "POST", url, header, body];
+            let screen = Screen::of(tools::python_alone().args(verify).current_dir(desk.path()).output().unwrap());
             assert_eq!((screen.code, &*screen.out), (Some(0), "True\n"), "{method}: {}", screen.err);
         }
     }
@@ -257,6 +259,20 @@ mod sign {
         assert_eq!(curl[3..], ["-H", "Content-Type: application/octet-stream", "--data-binary", "@it's.json", "http://a/x"]);
         let header = desk.signed(&["--token", "", "http://a/x"])["authorization"].as_str().unwrap().to_owned();
         assert!(header.contains("oauth_token=\"\""), "{header}");
+    }
+
+    #[test]
+    fn a_realm_stands_first_in_the_header_and_is_not_signed() {
+        let desk = Desk::with_key();
+        let fixed = ["--timestamp", "1700000000", "--nonce", "n", "http://a/x"];
+        let plain = desk.signed(&fixed);
+        let with_realm = desk.signed(&[&["--realm", "Photos of 2026"][..], &fixed].concat());
+        let header = |signed: &serde_json::Value| signed["authorization"].as_str().unwrap().to_owned();
+        let rest = header(&with_realm).strip_prefix("OAuth realm=\"Photos of 2026\", ").map(str::to_owned);
+        assert_eq!(rest.as_deref(), header(&plain).strip_prefix("OAuth "));
+        assert_eq!(with_realm["base_string"], plain["base_string"]);
+        let who = ["sign", "--key", "reporting.pem", "--consumer", "reporting", "--realm", "a\"b", "http://a/"];
+        desk.countersign(&who).is_wrong_usage("a realm is ASCII without double quotes and backslashes");
     }
 
     #[test]

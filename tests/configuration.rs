@@ -171,6 +171,21 @@ fn every_mistake_is_told_with_its_line_and_what_to_write() {
 }
 
 #[test]
+fn consumers_are_named_and_do_not_stand_here() {
+    for (value, told) in [
+        ("", "2: `consumers` has no value; it has to be a path; the consumers stand in a file of their own"),
+        (" null", "2: `consumers` has no value; it has to be a path; the consumers stand in a file of their own"),
+        (" []", "2: `consumers` has to be a path, and is a list; the consumers stand in a file of their own"),
+        (" { key: a }", "2: `consumers` has to be a path, and is a map; the consumers stand in a file of their own"),
+        (" \"\"", "2: `consumers` is empty; write a path"),
+        (" 5", "2: `consumers` has to be a text, and is the number 5"),
+    ] {
+        let found = problems(&format!("upstream: http://a\nconsumers:{value}\n"));
+        assert!(found.len() == 1 && found[0].contains(told), "{value}: {found:#?}");
+    }
+}
+
+#[test]
 fn an_upstream_is_a_plain_http_server() {
     for (upstream, told) in [
         ("127.0.0.1:2990", "1: `upstream` has to be the URL of the application"),
@@ -204,6 +219,12 @@ fn what_weakens_the_gateway_is_warned_of() {
         ("routes:\n  - { path: /a }\n  - { path: /a, methods: [GET] }", "5: /a is never asked: /a before it"),
         ("trusted_proxies: [0.0.0.0/0]", "3: everybody is a trusted proxy"),
         ("verify:\n  body_hash: ignore", "4: body_hash: ignore: a signed body may be exchanged on the way"),
+        ("public_url: https://jira.example.com", "3: no proxy is trusted: all clients have the proxy's address"),
+        (
+            "listen: 0.0.0.0:80\npublic_url: https://jira.example.com",
+            "4: no proxy is trusted: if clients come through one, all of them have its address",
+        ),
+        ("routes:\n  - { path: /a, methods: [GET, POST], access: deny }", "4: /a: deny stands for GET and not for HEAD"),
         ("state_directory: /tmp/x", "3: everybody on this machine may write to /tmp"),
     ] {
         let text = format!("{BASE}{text}\n");
@@ -215,6 +236,9 @@ fn what_weakens_the_gateway_is_warned_of() {
         "routes:\n  - { path: /a, methods: [GET] }\n  - { path: /a }",
         "routes:\n  - { path: /a, access: open }\n  - { path: /a, access: deny }",
         "routes:\n  - { path: /a/**, access: open }\n  - { path: /** }",
+        "routes:\n  - { path: /a, methods: [GET, HEAD], access: deny }\n  - { path: /b, methods: [POST], access: deny }",
+        "routes:\n  - { path: /a, access: deny }\n  - { path: /b, methods: [GET], access: open }",
+        "public_url: https://jira.example.com\ntrusted_proxies: [10.0.0.1]",
     ] {
         assert!(load(&format!("{BASE}{text}\n")).unwrap().warnings.is_empty(), "{text}");
     }

@@ -57,6 +57,12 @@ fn once_shows_five_requests_with_their_answers_and_leaves_nothing_behind() {
 
 #[test]
 fn stays_up_for_the_commands_it_prints_until_it_is_told_to_end() {
+    for signal in ["TERM", "INT"] {
+        play_until(signal);
+    }
+}
+
+fn play_until(signal: &str) {
     let temporary = TempDir::new().unwrap();
     let mut playing = Playing(demo(temporary.path()).spawn().unwrap());
     let lines: Vec<String> = BufReader::new(playing.0.stdout.take().unwrap())
@@ -73,8 +79,8 @@ fn stays_up_for_the_commands_it_prints_until_it_is_told_to_end() {
     for _ in 0..2 {
         assert!(run(command(" sign ")).starts_with("Three invoices, demo."));
     }
-    let terminated = Command::new("kill").arg(playing.0.id().to_string()).status().unwrap();
-    assert!(terminated.success());
-    assert_eq!(playing.0.wait().unwrap().code(), Some(0));
+    let sent = Command::new("kill").args([&format!("-{signal}"), &playing.0.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    assert_eq!(playing.0.wait().unwrap().code(), Some(0), "{signal}");
     assert!(folders(temporary.path()).is_empty());
 }

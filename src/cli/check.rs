@@ -13,6 +13,7 @@ use super::failure::Failure;
 use super::print;
 use crate::config::{Settings, Source};
 use crate::consumers::{self, ConsumerList, LoadPolicy};
+use crate::request::is_forwarded;
 use crate::routes::{Access, Decision, Rule};
 use crate::yaml::{Problem, Problems};
 
@@ -46,9 +47,17 @@ impl FromStr for Route {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (method, target) = text.split_once(' ').ok_or("write a method and a path, such as 'GET /status'")?;
-        let method = method.parse().map_err(|_| "the method is no HTTP method")?;
+        let method: Method = method.parse().map_err(|_| NO_METHOD)?;
+        // No request that the gateway would not forward for its method alone is asked about.
+        if !is_forwarded(&method) {
+            return Err(NO_METHOD);
+        }
+        let target = target.trim();
+        if !target.starts_with('/') {
+            return Err("the path has to begin with a slash");
+        }
         // The query has no part in the decision.
-        let path = target.trim().split(['?', '#']).next().unwrap_or_default().to_owned();
+        let path = target.split(['?', '#']).next().unwrap_or_default().to_owned();
         Ok(Self { method, path })
     }
 }
@@ -281,5 +290,6 @@ fn rule_json(rule: &Rule) -> Value {
     json!({ "line": rule.line, "access": access_name(rule.access), "rule": rule_text(rule) })
 }
 
+const NO_METHOD: &str = "the method is none that is forwarded; methods are written in capitals, such as GET or POST";
 /// As many names as fit in a line.
 const MAX_SHOWN: usize = 10;

@@ -42,6 +42,9 @@ fn review_trust(settings: &Settings, top: &Node<'_>, report: &mut Report) {
             report.warn(node, message, "name the addresses of your proxies");
         });
     }
+    if settings.public_url.is_some() && settings.trusted_proxies.is_empty() {
+        review_missing_proxies(settings, top, report);
+    }
     if settings.verify.body_hash == BodyHashPolicy::Ignore {
         with(top, &["verify", "body_hash"], |node| {
             report.warn(node, "body_hash: ignore: a signed body may be exchanged on the way", "take if_present");
@@ -56,6 +59,23 @@ fn review_trust(settings: &Settings, top: &Node<'_>, report: &mut Report) {
             );
         });
     }
+}
+
+/// A `public_url` speaks of a proxy. One on this machine is the only peer of a loopback listener; elsewhere there may be none.
+fn review_missing_proxies(settings: &Settings, top: &Node<'_>, report: &mut Report) {
+    let (message, hint) = if settings.listen.iter().all(|address| address.ip().is_loopback()) {
+        (
+            "no proxy is trusted: all clients have the proxy's address, to `allow_from` and to the limits for each address",
+            "write trusted_proxies: [127.0.0.1, \"::1\"] if the proxy sets X-Forwarded-For",
+        )
+    } else {
+        (
+            "no proxy is trusted: if clients come through one, all of them have its address, to `allow_from` and to the \
+             limits for each address",
+            "name the proxy's address in trusted_proxies, or take public_url out if there is none",
+        )
+    };
+    with(top, &["public_url"], |node| report.warn(node, message, hint));
 }
 
 fn review_routes(settings: &Settings, top: &Node<'_>, report: &mut Report) {
@@ -84,8 +104,17 @@ fn review_rule(rule: &Rule, entry: &Node<'_>, report: &mut Report) {
         Access::Open if is_everything(rule) => {
             report.warn(entry, "everything is open: no request is verified", "name the paths that need no signature");
         }
+        Access::Deny if has(rule, &Method::GET) && !has(rule, &Method::HEAD) => {
+            let message = format!("{}: deny stands for GET and not for HEAD, which most applications answer alike", rule.pattern);
+            report.warn(entry, message, "write methods: [GET, HEAD], or leave methods out to deny all");
+        }
         _ => {}
     }
+}
+
+/// Whether the rule names the method; one without a list of methods has no gaps.
+fn has(rule: &Rule, method: &Method) -> bool {
+    rule.methods.as_ref().is_some_and(|methods| methods.contains(method))
 }
 
 fn covers(earlier: &Rule, later: &Rule) -> bool {

@@ -6,9 +6,11 @@ mod consumers;
 mod headers;
 mod lifecycle;
 mod log;
+mod many_consumers;
 mod origin;
 mod reload;
 mod routes;
+mod starting;
 #[path = "../support/mod.rs"]
 mod support;
 mod tunnels;

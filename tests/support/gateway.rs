@@ -43,6 +43,7 @@ pub struct Builder {
     consumers: Vec<Consumer>,
     routes: Vec<String>,
     settings: Vec<String>,
+    wrapper: Vec<String>,
 }
 
 impl Consumer {
@@ -104,6 +105,12 @@ impl Builder {
         self
     }
 
+    /// Starts the program through another one, which becomes it, such as `setpriv` with its options.
+    pub fn through(mut self, wrapper: &[&str]) -> Self {
+        self.wrapper = wrapper.iter().map(ToString::to_string).collect();
+        self
+    }
+
     /// Writes the files into a new folder.
     pub fn write(self) -> TempDir {
         // Not under /tmp, where the gateway rightly does not want to keep its state.
@@ -128,8 +135,9 @@ impl Builder {
 
     /// Starts the program and waits until it listens.
     #[track_caller]
-    pub fn start(self) -> Gateway {
-        Gateway::run(self.write())
+    pub fn start(mut self) -> Gateway {
+        let wrapper = std::mem::take(&mut self.wrapper);
+        Gateway::run(self.write(), &wrapper)
     }
 
     /// Starts a program that writes its log into `access.log` in its folder.
@@ -137,7 +145,7 @@ impl Builder {
     pub fn start_quietly(self) -> Gateway {
         let folder = self.write();
         let log = folder.path().join("access.log");
-        let mut gateway = Gateway::spawn(folder);
+        let mut gateway = Gateway::spawn(folder, &[]);
         gateway.address =
             eventually("the gateway listens", || std::fs::read_to_string(&log).ok()?.lines().find_map(listening_address));
         gateway
@@ -154,7 +162,7 @@ impl Builder {
     /// Starts a program that is to fail, and gives its exit status and what it wrote.
     pub fn start_in_vain(self) -> (ExitStatus, String) {
         let folder = self.write();
-        let mut gateway = Gateway::spawn(folder);
+        let mut gateway = Gateway::spawn(folder, &[]);
         let status = gateway.wait_for_exit();
         let said = eventually("the program's last words", || Some(gateway.lines()).filter(|lines| !lines.is_empty()));
         (status, said.join("\n"))
@@ -173,8 +181,8 @@ impl Gateway {
     }
 
     #[track_caller]
-    fn run(folder: TempDir) -> Self {
-        let mut gateway = Self::spawn(folder);
+    fn run(folder: TempDir, wrapper: &[String]) -> Self {
+        let mut gateway = Self::spawn(folder, wrapper);
         gateway.address = eventually("the gateway listens", || {
             if let Some(status) = gateway.child.try_wait().unwrap() {
                 panic!("the gateway ended with {status}");
@@ -185,8 +193,8 @@ impl Gateway {
     }
 
     /// Starts the program; it may listen or not.
-    fn spawn(folder: TempDir) -> Self {
-        let mut child = command(folder.path()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    fn spawn(folder: TempDir, wrapper: &[String]) -> Self {
+        let mut child = command(folder.path(), wrapper).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = Arc::<Mutex<Vec<String>>>::default();
         let (stderr, written) = (BufReader::new(child.stderr.take().unwrap()), Arc::clone(&lines));
         let reader = std::thread::spawn(move || {
@@ -245,6 +253,16 @@ impl Gateway {
     /// Every line on standard error so far.
     pub fn lines(&self) -> Vec<String> {
         self.lines.lock().unwrap().clone()
+    }
+
+    /// How many lines with `text` there are so far.
+    pub fn count_lines(&self, text: &str) -> usize {
+        self.lines.lock().unwrap().iter().filter(|line| line.contains(text)).count()
+    }
+
+    /// The lines after the first `seen` ones.
+    pub fn lines_after(&self, seen: usize) -> Vec<String> {
+        self.lines.lock().unwrap()[seen..].to_vec()
     }
 
     /// The access log so far.
@@ -319,8 +337,10 @@ pub fn by_reporting() -> Signing {
     signed(CONSUMER, &RSA_2048)
 }
 
-fn command(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+fn command(folder: &Path, wrapper: &[String]) -> Command {
+    let mut words = wrapper.iter().map(String::as_str).chain([env!("CARGO_BIN_EXE_countersign")]);
+    let mut command = Command::new(words.next().unwrap());
+    command.args(words);
     command.args(["serve", "--config"]).arg(folder.join("countersign.yaml")).stdin(Stdio::null());
     command.env_remove("STATE_DIRECTORY").env_remove("RUST_LOG");
     command

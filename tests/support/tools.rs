@@ -6,9 +6,17 @@ use std::process::{Command, Stdio};
 /// A Python script of tests/interop, in the venv with oauthlib, requests-oauthlib, jira and Roundup.
 #[track_caller]
 pub fn python(script: &str) -> Command {
-    let mut command = Command::new(installed("venv/bin/python"));
+    let mut command = python_alone();
     // The import of a neighbour would leave its bytecode in the source tree.
-    command.env("PYTHONDONTWRITEBYTECODE", "1").arg(scripts().join(script)).stdin(Stdio::null());
+    command.env("PYTHONDONTWRITEBYTECODE", "1").arg(scripts().join(script));
+    command
+}
+
+/// The same Python, for a program of the test's own.
+#[track_caller]
+pub fn python_alone() -> Command {
+    let mut command = Command::new(installed("venv/bin/python"));
+    command.stdin(Stdio::null());
     command
 }
 

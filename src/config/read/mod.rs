@@ -27,7 +27,7 @@ pub(super) fn settings(top: &Node<'_>, base: &Path, report: &mut Report) -> Opti
     let consumers = fields.mandatory("consumers", report, "write for example: consumers: consumers.yaml");
     let mut upstreams = upstream::Upstreams::default();
     let upstream = upstream.and_then(|node| upstreams.read(&node, report));
-    let consumers = consumers.and_then(|node| path(&node, base, report));
+    let consumers = consumers.and_then(|node| consumers_path(&node, base, report));
     let limits = fields.get("limits").map(|node| sections::limits(&node, report)).unwrap_or_default();
     let settings = Settings {
         listen: address::listeners(fields.get("listen"), report),
@@ -63,6 +63,14 @@ fn state_directory(fields: &mut Fields<'_>, base: &Path, report: &mut Report) ->
         }),
     };
     written.unwrap_or_default()
+}
+
+fn consumers_path(node: &Node<'_>, base: &Path, report: &mut Report) -> Option<PathBuf> {
+    if node.is_null() || node.value().is_sequence() || node.value().is_mapping() {
+        report.wrong_type(node, "a path", "the consumers stand in a file of their own: write consumers: consumers.yaml");
+        return None;
+    }
+    path(node, base, report)
 }
 
 /// A path, relative to the file that it stands in.
