@@ -57,6 +57,9 @@ pub struct Seen {
     pub body_is_read: bool,
 }
 
+/// Takes a place among the backend's requests: asked once a request is proved but for its nonce.
+pub type TakePlace<'a> = &'a dyn Fn() -> Result<(), Refusal>;
+
 impl Seen {
     /// A key that is too long to be anybody's is not repeated whole.
     fn claim(&mut self, key: Option<String>) {
@@ -76,6 +79,7 @@ impl Gateway {
         route: Decision<'_>,
         policy: &Policy,
         seen: &mut Seen,
+        take_place: TakePlace<'_>,
     ) -> Result<Admission, Refusal> {
         match route.access {
             Access::Deny => Err(Refusal::RouteDenied { ambiguity: route.ambiguity }),
@@ -85,23 +89,33 @@ impl Gateway {
             }
             Access::Observe => {
                 let trial = inbound.copy_for_trial(policy, &self.budget).await?;
-                let verdict = Verdict::of(self.prove(trial, policy, seen).await);
+                let verdict = Verdict::of(self.prove(trial, policy, seen, take_place).await);
                 Ok(Admission::Observed(AnonymousRequest::new(inbound), verdict))
             }
             Access::Optional => {
                 inbound.hold_form(policy, &self.budget, &self.clock).await?;
                 if inbound.carries_credentials() {
-                    self.prove(inbound, policy, seen).await.map(|proved| Admission::Verified(Box::new(proved)))
+                    let proved = self.prove(inbound, policy, seen, take_place).await;
+                    proved.map(|proved| Admission::Verified(Box::new(proved)))
                 } else {
                     Ok(Admission::Anonymous(AnonymousRequest::new(inbound)))
                 }
             }
-            Access::Signed => self.prove(inbound, policy, seen).await.map(|proved| Admission::Verified(Box::new(proved))),
+            Access::Signed => {
+                let proved = self.prove(inbound, policy, seen, take_place).await;
+                proved.map(|proved| Admission::Verified(Box::new(proved)))
+            }
         }
     }
 
     /// From what was received to what was proved.
-    async fn prove(&self, mut inbound: InboundRequest, policy: &Policy, seen: &mut Seen) -> Result<VerifiedRequest, Refusal> {
+    async fn prove(
+        &self,
+        mut inbound: InboundRequest,
+        policy: &Policy,
+        seen: &mut Seen,
+        take_place: TakePlace<'_>,
+    ) -> Result<VerifiedRequest, Refusal> {
         if inbound.has_form() {
             seen.claim(inbound.claimed_key(&policy.settings));
         }
@@ -119,6 +133,7 @@ impl Gateway {
             failures: &self.failures,
             budget: &self.budget,
             clock: &self.clock,
+            take_place,
         };
         let signed = inbound.parse_oauth(settings)?;
         seen.claim(Some(signed.claimed_key().to_owned()));
