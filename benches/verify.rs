@@ -77,7 +77,7 @@ async fn admit_all(requests: &[Signed], policy: &Arc<ArcSwap<Policy>>) -> Durati
         let policy = gateway.policy.load_full();
         let inbound = InboundRequest::read(parts, RequestBody::none(), peer, &policy.settings).expect("a sound head");
         let route = policy.settings.routes.decide(inbound.method(), inbound.path());
-        let admission = gateway.admit(inbound, route, &policy, &mut Seen::default()).await;
+        let admission = gateway.admit(inbound, route, &policy, &mut Seen::default(), &|| Ok(())).await;
         black_box(admission.expect("a signed request is admitted"));
     }
     start.elapsed()

@@ -57,6 +57,9 @@ pub struct Seen {
     pub body_is_read: bool,
 }
 
+/// Takes a place among the backend's requests: asked once a request is proved but for its nonce.
+pub type TakePlace<'a> = &'a dyn Fn() -> Result<(), Refusal>;
+
 impl Seen {
     /// A key that is too long to be anybody's is not repeated whole.
     fn claim(&mut self, key: Option<String>) {
@@ -76,6 +79,7 @@ impl Gateway {
         route: Decision<'_>,
         policy: &Policy,
         seen: &mut Seen,
+        take_place: TakePlace<'_>,
     ) -> Result<Admission, Refusal> {
         match route.access {
             Access::Deny => Err(Refusal::RouteDenied { ambiguity: route.ambiguity }),
@@ -85,18 +89,22 @@ impl Gateway {
             }
             Access::Observe => {
                 let trial = inbound.copy_for_trial(policy, &self.budget).await?;
-                let verdict = Verdict::of(self.prove(trial, policy, seen).await);
+                let verdict = Verdict::of(self.prove(trial, policy, seen, take_place).await);
                 Ok(Admission::Observed(AnonymousRequest::new(inbound), verdict))
             }
             Access::Optional => {
                 inbound.hold_form(policy, &self.budget, &self.clock).await?;
                 if inbound.carries_credentials() {
-                    self.prove(inbound, policy, seen).await.map(Admission::Verified)
+                    let proved = self.prove(inbound, policy, seen, take_place).await;
+                    proved.map(Admission::Verified)
                 } else {
                     Ok(Admission::Anonymous(AnonymousRequest::new(inbound)))
                 }
             }
-            Access::Signed => self.prove(inbound, policy, seen).await.map(Admission::Verified),
+            Access::Signed => {
+                let proved = self.prove(inbound, policy, seen, take_place).await;
+                proved.map(Admission::Verified)
+            }
         }
     }
 
@@ -106,6 +114,7 @@ impl Gateway {
         mut inbound: Box<InboundRequest>,
         policy: &Policy,
         seen: &mut Seen,
+        take_place: TakePlace<'_>,
     ) -> Result<VerifiedRequest, Refusal> {
         if inbound.has_form() {
             seen.claim(inbound.claimed_key(&policy.settings));
@@ -124,6 +133,7 @@ impl Gateway {
             failures: &self.failures,
             budget: &self.budget,
             clock: &self.clock,
+            take_place,
         };
         let signed = inbound.parse_oauth(settings)?;
         seen.claim(Some(signed.claimed_key().to_owned()));

@@ -48,6 +48,11 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Where a request that this rule decides goes; without a rule, or without an upstream of its own, where all go.
+    pub fn upstream_of<'a>(&'a self, rule: Option<&'a Rule>) -> &'a Arc<Upstream> {
+        rule.and_then(|rule| rule.upstream.as_ref()).unwrap_or(&self.upstream)
+    }
+
     /// Gives the rules their lines in the file.
     pub(super) fn place_rules(&mut self, lines: &[usize]) {
         let rules = self.routes.rules().iter().cloned();

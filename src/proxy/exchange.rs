@@ -1,5 +1,6 @@
 //! One exchange: a request in, the verdict, the backend's answer or a refusal out.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -93,7 +94,13 @@ impl Exchange {
         let route = policy.settings.routes.decide(inbound.method(), inbound.path());
         self.origin = Some(inbound.origin().clone());
         let mut seen = Seen::default();
-        let admission = self.plane.shared.gateway.admit(inbound, route, &policy, &mut seen).await;
+        let place = Cell::new(None);
+        let take_place = || {
+            place.set(self.plane.shared.in_flight(policy.settings.upstream_of(route.rule))?);
+            Ok(())
+        };
+        let admission = self.plane.shared.gateway.admit(inbound, route, &policy, &mut seen, &take_place).await;
+        self.in_flight = place.take();
         self.note(seen, &policy);
         let upstream = self.admitted(admission?, route, &policy.settings);
         self.ending.record.outcome.gateway = self.ending.record.started.elapsed();
@@ -144,7 +151,10 @@ impl Exchange {
 
     async fn send(&mut self, upstream: UpstreamRequest, settings: &Settings) -> Result<(Response<Incoming>, Lease), Refusal> {
         let (mut request, upstream) = upstream.into_parts();
-        self.in_flight = self.plane.shared.in_flight(&upstream)?;
+        // What needed no proof has no place yet.
+        if self.in_flight.is_none() {
+            self.in_flight = self.plane.shared.in_flight(&upstream)?;
+        }
         let client = request.extensions_mut().remove::<hyper::upgrade::OnUpgrade>();
         let asked_for_upgrade = request.headers().contains_key(http::header::UPGRADE);
         let sent = Instant::now();

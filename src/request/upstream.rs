@@ -70,7 +70,7 @@ impl UpstreamRequest {
         request_id: &HeaderValue,
     ) -> Self {
         cut_credentials(&mut inbound);
-        let upstream = rule.and_then(|rule| rule.upstream.clone()).unwrap_or_else(|| Arc::clone(&settings.upstream));
+        let upstream = Arc::clone(settings.upstream_of(rule));
         let believed = is_in(&settings.trusted_proxies, inbound.peer.address);
         let headers = &mut inbound.parts.headers;
         let upgrade = headers::websocket_upgrade(headers);

@@ -43,6 +43,7 @@ use crate::clock::Clock;
 use crate::config::{BodyHashPolicy, Settings};
 use crate::consumers::Consumer;
 use crate::failures::FailedSignatures;
+use crate::gateway::TakePlace;
 use crate::oauth::base_string::{BaseStringUri, SignatureBaseString};
 use crate::oauth::body_hash::BodyHash;
 use crate::oauth::key::{Fingerprint, SignatureValid};
@@ -61,7 +62,7 @@ pub struct VerifiedRequest {
 }
 
 /// What verification needs besides the request.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Verifier<'g> {
     /// The configuration in force.
     pub settings: &'g Settings,
@@ -75,6 +76,8 @@ pub struct Verifier<'g> {
     pub budget: &'g Arc<BodyBudget>,
     /// The time, for what is judged at the end.
     pub clock: &'g Clock,
+    /// Takes a place among the backend's requests, so that a request for which there is none uses up no nonce.
+    pub take_place: TakePlace<'g>,
 }
 
 impl VerifiedRequest {
@@ -107,6 +110,7 @@ impl IdentifiedRequest {
             user = self.check_nonce_token_and_permission(nonce, with)?;
         }
         self.take_rate()?;
+        (with.take_place)()?;
         let recorded = with.nonces.commit(signature_valid, nonce, with.settings.verify.window, shares(with.settings));
         let proof = recorded.map_err(|refused| nonce_refusal(refused, with))?;
         Ok(VerifiedRequest { inbound: self.signed.inbound, consumer: self.candidate, user, _proof: proof })

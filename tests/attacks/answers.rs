@@ -65,6 +65,10 @@ fn e36_a_flood_of_1xx_and_a_short_body_end_as_failures() {
     for target in ["/flood", "/garbage", "/long-head"] {
         let response = gateway.ask(&by_reporting().get(target));
         assert!(matches!(response.status, 502 | 504), "{target}: {}", response.status);
+        let line = gateway.wait_for_access(target, |line| line["path"] == target);
+        let verdict = if response.status == 502 { "upstream_broken" } else { "upstream_timeout" };
+        assert_eq!((&line["verdict"], &line["status"]), (&verdict.into(), &response.status.into()), "{line}");
+        assert!(line["reason"].as_str().unwrap().starts_with("the backend did not answer "), "{line}");
     }
     for target in ["/short", "/cut-chunks"] {
         let mut client = gateway.client();
@@ -72,6 +76,8 @@ fn e36_a_flood_of_1xx_and_a_short_body_end_as_failures() {
         if let Some(response) = client.try_response() {
             assert_eq!(response.status, 502, "{target}: a cut answer looks complete: {}", response.text());
         }
+        let line = gateway.wait_for_access(target, |line| line["path"] == target);
+        assert!(line["reason"].as_str().unwrap().starts_with("the backend's answer broke off: "), "{line}");
     }
     for number in 0..5 {
         let target = format!("/fine/{number}");

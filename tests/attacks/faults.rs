@@ -1,12 +1,20 @@
 //! G, row 44: a backend in trouble.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
+
+use socket2::{Domain, Socket, Type};
 
 use crate::support::{Backend, Gateway, Wire, by_reporting, eventually, response};
 
 fn in_front_of(backend: &Backend) -> Gateway {
     Gateway::builder().upstream(backend).setting("timeouts: { response: 1s, connect: 1s }").start()
+}
+
+/// The access line of a request.
+#[track_caller]
+fn told(gateway: &Gateway, path: &str) -> serde_json::Value {
+    gateway.wait_for_access(path, |line| line["path"] == path)
 }
 
 fn echo(wire: &mut Wire) {
@@ -19,9 +27,10 @@ fn echo(wire: &mut Wire) {
 
 #[test]
 fn g44_a_backend_that_refuses_is_502_and_heals() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+    // Bound, so that nobody else gets the port, and not listening, so that connections are refused.
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
     let gateway = Gateway::builder().upstream_setting(&format!("http://{address}")).start();
     for _ in 0..10 {
         let response = gateway.ask(&by_reporting().get("/x"));
@@ -29,12 +38,34 @@ fn g44_a_backend_that_refuses_is_502_and_heals() {
         assert!(response.field("WWW-Authenticate").is_none());
         assert!(!response.text().contains(&address.to_string()), "the backend's address is nobody's business");
     }
-    let Ok(listener) = TcpListener::bind(address) else {
-        println!("not run to its end: another program took the port meanwhile");
-        return;
-    };
-    let _backend = Backend::listening(listener, echo);
+    let line = told(&gateway, "/x");
+    assert_eq!((&line["verdict"], &line["status"]), (&"upstream_unreachable".into(), &502.into()), "{line}");
+    let reason = line["reason"].as_str().unwrap();
+    assert!(reason.contains(&address.to_string()) && reason.contains("refused"), "the operator is told which and why: {reason}");
+    socket.listen(16).unwrap();
+    let _backend = Backend::listening(socket.into(), echo);
     eventually("the gateway finds the backend again", || (gateway.ask(&by_reporting().get("/x")).status == 200).then_some(()));
+}
+
+#[test]
+fn g44_a_backend_that_takes_no_connection_is_502_after_the_time_for_connecting() {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    socket.listen(0).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    // Nobody accepts: when the backlog is full, the system answers no further SYN.
+    let mut waiting = Vec::new();
+    while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(300)) {
+        waiting.push(stream);
+        assert!(waiting.len() < 100, "the backlog never fills");
+    }
+    let upstream = format!("http://{address}");
+    let gateway = Gateway::builder().upstream_setting(&upstream).setting("timeouts: { connect: 1s, response: 25s }").start();
+    let answer = gateway.ask(&by_reporting().post("/x").body("a/b", "abc"));
+    assert_eq!(answer.status, 502);
+    let line = told(&gateway, "/x");
+    assert_eq!((&line["verdict"], &line["status"]), (&"upstream_unreachable".into(), &502.into()), "{line}");
+    assert!(line["reason"].as_str().unwrap().contains("no connection within 1 s"), "{line}");
 }
 
 #[test]
@@ -52,6 +83,9 @@ fn g44_a_backend_that_hangs_is_504() {
     assert_eq!(gateway.ask(&by_reporting().get("/hang")).status, 504);
     assert_eq!(gateway.ask(&by_reporting().post("/hang").form("a=1")).status, 504);
     assert_eq!(gateway.ask(&by_reporting().get("/x")).status, 200);
+    let line = told(&gateway, "/hang");
+    assert_eq!((&line["verdict"], &line["status"]), (&"upstream_timeout".into(), &504.into()), "{line}");
+    assert!(line["reason"].as_str().unwrap().contains("timeouts.response (1 s)"), "{line}");
     let hung = backend.requests().iter().filter(|request| request.target == "/hang").count();
     assert_eq!(hung, 2, "a request that hung was sent again");
     backend.wait("the hanging connections are given up", |records| {
@@ -62,23 +96,23 @@ fn g44_a_backend_that_hangs_is_504() {
 #[test]
 fn g44_an_answer_cut_in_the_middle_never_looks_complete() {
     type Cut = fn(&mut Wire);
-    let cuts: [(&str, Cut); 4] = [
-        ("end at half the length", |wire| {
+    let cuts: [(&str, &str, Cut); 4] = [
+        ("end at half the length", "broke off", |wire| {
             wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
         }),
-        ("reset at half the length", |wire| {
+        ("reset at half the length", "broke off", |wire| {
             wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
             wire.reset();
         }),
-        ("end between two chunks", |wire| {
+        ("end between two chunks", "broke off", |wire| {
             wire.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n");
         }),
-        ("hang in the middle", |wire| {
+        ("hang in the middle", "stopped coming", |wire| {
             wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
             wire.until_closed();
         }),
     ];
-    for (what, cut) in cuts {
+    for (what, reason, cut) in cuts {
         let backend = Backend::scripted(move |wire| {
             if wire.request().is_some() {
                 cut(wire);
@@ -91,6 +125,8 @@ fn g44_an_answer_cut_in_the_middle_never_looks_complete() {
             assert!(matches!(answer.status, 502 | 504), "{what}: {} {}", answer.status, answer.text());
         }
         assert_eq!(backend.requests().len(), 1, "{what}");
+        let line = told(&gateway, "/cut");
+        assert!(line["reason"].as_str().unwrap().contains(&format!("the backend's answer {reason}")), "{what}: {line}");
     }
 }
 
@@ -124,6 +160,9 @@ fn g44_no_post_is_delivered_twice() {
         }
     }
     assert!(answered >= 20, "only {answered} of 60 got through");
+    let line = gateway.wait_for_access("an order that was lost", |line| line["status"] == 502);
+    assert_eq!(line["verdict"], "upstream_broken", "{line}");
+    assert!(line["reason"].as_str().unwrap().starts_with("the backend did not answer properly: "), "{line}");
     let mut targets: Vec<String> = backend.requests().into_iter().map(|request| request.target).collect();
     let delivered = targets.len();
     targets.sort();

@@ -90,11 +90,11 @@ fn mutated_answers_stop_nothing_and_reach_nobody_else() {
                     for number in 0..EACH {
                         let number = (batch * THREADS + thread) * EACH + number;
                         let mut client = gateway.client();
-                        let upgrade = if number % 5 == 0 { "Upgrade: websocket" } else { "X-A: 1" };
-                        let request = by_reporting().get(&format!("/mutated/{number}")).line(upgrade);
-                        client.send(
-                            request.line(if number % 5 == 0 { "Connection: Upgrade" } else { "Connection: close" }).bytes(),
-                        );
+                        let (connection, upgrade) =
+                            if number.is_multiple_of(5) { ("Upgrade", "websocket") } else { ("close", "no") };
+                        let request = by_reporting().get(&format!("/mutated/{number}"));
+                        let request = request.line(&format!("Connection: {connection}")).line(&format!("Upgrade: {upgrade}"));
+                        client.send(request.bytes());
                         // A whole answer, a cut one or none, but HTTP; and never a second one.
                         match client.try_response() {
                             Some(answer) if answer.status == 101 => {}

@@ -105,6 +105,41 @@ fn an_early_answer_to_a_long_upload_reaches_the_client() {
     assert_eq!((answer.status, answer.text().as_str()), (413, "too much"));
 }
 
+/// The backend keeps its connection, but half a request is on it: what came next there would be that request's body.
+#[test]
+fn after_an_early_answer_the_next_request_goes_over_another_connection() {
+    let backend = Backend::scripted(|wire| {
+        while let Some(head) = wire.head() {
+            if head.first_line.starts_with("POST /up") {
+                wire.send(&response(413, &[("Connection", "keep-alive")], b"too much"));
+                return wire.until_closed();
+            }
+            let Some(request) = wire.request() else { return };
+            wire.send(&response(200, &[], request.target.as_bytes()));
+        }
+    });
+    // One thread has one pool: there is no other connection to choose.
+    let gateway = Gateway::builder().upstream(&backend).setting("threads: 1").start();
+    for (number, framing) in ["Content-Length: 100000000", "Transfer-Encoding: chunked"].into_iter().enumerate() {
+        let part = if number == 0 { vec![b'x'; 100_000] } else { [b"186a0\r\n", &vec![b'x'; 100_000][..], b"\r\n"].concat() };
+        let mut uploading = gateway.client();
+        uploading.send(by_reporting().post("/up").line("Content-Type: a/b").line(framing).bytes());
+        uploading.send(&part);
+        assert_eq!(uploading.response().status, 413, "{framing}");
+        for _ in 0..10 {
+            // The upload may go on as far as it is let.
+            uploading.send(&part[..1000]);
+            let target = format!("/next/{number}");
+            assert_eq!(gateway.ask(&by_reporting().get(&target)).text(), target, "{framing}");
+        }
+    }
+    for record in backend.records() {
+        let text = String::from_utf8_lossy(&record.bytes).into_owned();
+        let behind = text.split_once("POST /up").map_or("", |(_, upload)| upload);
+        assert!(!behind.contains("/next"), "a request inside another's body");
+    }
+}
+
 #[test]
 fn the_protocol_parameters_are_cut_out_of_query_and_form_and_nothing_else_is_touched() {
     let backend = Backend::start();

@@ -106,8 +106,18 @@ fn a_tunnel_is_in_flight_until_it_ends() {
     let upstream = format!("{{ servers: [\"http://{}\"], max_in_flight: 1 }}", backend.address());
     let gateway = Gateway::builder().upstream_setting(&upstream).start();
     let tunnel = open(&gateway, "127.0.12.7", by_reporting());
-    let busy = gateway.ask(&by_reporting().get("/x"));
+    let request = by_reporting().get("/x");
+    let busy = gateway.ask(&request);
     assert_eq!((busy.status, busy.field("Retry-After").is_some()), (503, true));
+    let line = gateway.wait_for_access("the busy one", |line| line["status"] == 503);
+    assert_eq!((&line["verdict"], &line["consumer"]), (&"upstream_busy".into(), &"reporting".into()), "{line}");
     drop(tunnel);
-    eventually("the application has room again", || (gateway.ask(&by_reporting().get("/x")).status == 200).then_some(()));
+    // The very same request: what there was no room for has not used up its nonce.
+    let admitted = eventually("the application has room again", || {
+        let answer = gateway.ask(&request);
+        (answer.status != 503).then_some(answer)
+    });
+    assert_eq!(admitted.status, 200, "{}", admitted.text());
+    let replayed = gateway.ask(&request);
+    assert_eq!((replayed.status, replayed.problem().as_deref()), (401, Some("nonce_used")));
 }

@@ -154,7 +154,7 @@ impl Builder {
     /// Starts a program whose log level keeps it from saying where it listens.
     #[track_caller]
     pub fn start_silent(self) -> Gateway {
-        let mut gateway = Gateway::spawn(self.write());
+        let mut gateway = Gateway::spawn(self.write(), &[]);
         gateway.address = eventually("the gateway listens", || listening_socket(gateway.pid()));
         gateway
     }
