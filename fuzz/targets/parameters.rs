@@ -17,6 +17,8 @@ fuzz_target!(|text: &[u8]| {
     assert!(parameters.signed().is_sorted());
     assert!(parameters.signed().all(|(name, _)| name != b"oauth_signature"));
     for name in parameters.repeated_protocol() {
-        assert!(name.starts_with("oauth_") && parameters.protocol(&name).is_some());
+        // A long name is shown cut.
+        let there = parameters.signed().any(|(signed, _)| signed.starts_with(name.as_bytes())) || name == "oauth_signature";
+        assert!(name.starts_with("oauth_") && there);
     }
 });
