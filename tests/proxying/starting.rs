@@ -1,5 +1,7 @@
 //! How the program is started and ended: its options, its port, its signals, the kinds of its log.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
 use std::fs::File;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
