@@ -37,8 +37,8 @@ struct Idle {
 pub(super) struct Lease {
     sender: SendRequest<OutgoingBody>,
     server: Server,
-    /// How long it lay idle; `None` for a fresh one.
-    idle_for: Option<Duration>,
+    /// Whether it answered a request before.
+    reused: bool,
     /// Whether it is closed after this answer, whatever the backend thinks.
     last: bool,
     pool: Rc<Pool>,
@@ -48,8 +48,8 @@ impl Pool {
     /// Sends a request and waits for the head of the answer.
     ///
     /// A connection that turns out to be closed before anything of the request was written is replaced by a fresh one.
-    /// One that breaks after that is replaced only if it had lain idle for a while, and only for a request that may be
-    /// sent twice (GET, HEAD or OPTIONS without a body, RFC 9110 §9.2.2): no POST is delivered twice.
+    /// One that breaks after that is replaced only for a request that may be sent twice (GET, HEAD or OPTIONS without a
+    /// body, RFC 9110 §9.2.2): no POST is delivered twice.
     ///
     /// # Errors
     /// 502 or 504.
@@ -71,14 +71,13 @@ impl Pool {
                 let host = lease.server.authority.to_string().parse().expect("an authority is a header value");
                 request.headers_mut().insert(http::header::HOST, host);
             }
-            // A backend that closes idle connections may be closing this one just now.
-            let doubtful = lease.idle_for.is_some_and(|idle| idle >= DOUBTFUL);
-            let spare = (doubtful && may_be_sent_twice(&request)).then(|| copy_without_body(&request));
+            // Some backends close a connection after an answer without saying so, just when it is used again.
+            let spare = (lease.reused && may_be_sent_twice(&request)).then(|| copy_without_body(&request));
             let answer = within(times.response, &progress, lease.sender.try_send_request(request)).await?;
             match answer {
                 Ok(response) => return Ok((response, lease)),
                 Err(mut failed) => match failed.take_message().or(spare) {
-                    Some(again) if lease.idle_for.is_some() => request = again,
+                    Some(again) if lease.reused => request = again,
                     _ => return Err(Refusal::UpstreamBroken(describe(failed.error()))),
                 },
             }
@@ -107,25 +106,25 @@ impl Pool {
         let servers = (0..upstream.servers.len()).map(|i| &upstream.servers[(start.wrapping_add(i)) % upstream.servers.len()]);
         let mut last = String::new();
         for server in servers {
-            let lease = |sender, idle_for| Lease { sender, server: server.clone(), idle_for, last: false, pool: Rc::clone(self) };
-            if let Some(idle) = self.take_idle(server) {
-                return Ok(lease(idle.sender, Some(idle.since.elapsed())));
+            let lease = |sender, reused| Lease { sender, server: server.clone(), reused, last: false, pool: Rc::clone(self) };
+            if let Some(sender) = self.take_idle(server) {
+                return Ok(lease(sender, true));
             }
             match open(server, connect).await {
-                Ok(sender) => return Ok(lease(sender, None)),
+                Ok(sender) => return Ok(lease(sender, false)),
                 Err(why) => last = format!("{}: {why}", server.authority),
             }
         }
         Err(Refusal::UpstreamUnreachable(last))
     }
 
-    fn take_idle(&self, server: &Server) -> Option<Idle> {
+    fn take_idle(&self, server: &Server) -> Option<SendRequest<OutgoingBody>> {
         let mut idle = self.idle.borrow_mut();
         let connections = idle.get_mut(server)?;
         // The one used last is the least likely to have been closed by the backend. One is ready only when its own task
         // has seen that both messages are complete and that nothing else came.
         let ready = connections.iter().rposition(|idle| idle.sender.is_ready())?;
-        Some(connections.swap_remove(ready))
+        Some(connections.swap_remove(ready).sender)
     }
 
     fn put(&self, server: Server, sender: SendRequest<OutgoingBody>) {
@@ -211,10 +210,6 @@ fn describe(error: &dyn std::error::Error) -> String {
 
 /// Idle connections kept for one server and thread; a burst's worth.
 const MAX_IDLE: usize = 256;
-
-/// From this long without a request on, a kept connection may be one that the backend is about to close as idle: the
-/// shortest such time that common servers have is a second, and a copy of each head for shorter ones costs more than it saves.
-const DOUBTFUL: Duration = Duration::from_millis(500);
 
 /// The longest head of an answer, in bytes; as nginx's generous `proxy_buffer_size` setups have it.
 const MAX_RESPONSE_HEAD: usize = 256 * 1024;
