@@ -136,7 +136,7 @@ impl SignatureBaseString {
     /// Concatenates the three parts; `method` goes in upper case, as §3.4.1.1 has it.
     pub fn new(method: &str, uri: &BaseStringUri, parameters: &Parameters) -> Self {
         // Every %XX of the parameters grows to %25XX; a third more is rarely too little.
-        let expected = method.len() + uri.0.len() * 2 + parameters.encoded_len() * 4 / 3 + parameters.len() * 6;
+        let expected = method.len() + uri.0.len() * 2 + parameters.signed_len() * 4 / 3 + parameters.len() * 6;
         let mut text = Vec::with_capacity(expected);
         text.extend(method.bytes().map(|b| b.to_ascii_uppercase()));
         text.push(b'&');

@@ -160,9 +160,9 @@ impl Parameters {
         self.pairs.iter().map(|pair| (self.name(pair), &self.encoded[pair.value.clone()])).filter(|(name, _)| *name != SIGNATURE)
     }
 
-    /// The encoded names and values together, in bytes; what a base string will roughly need.
-    pub fn encoded_len(&self) -> usize {
-        self.encoded.len()
+    /// The encoded names and values of [`Self::signed`] together, in bytes; what a base string will roughly need.
+    pub fn signed_len(&self) -> usize {
+        self.signed().map(|(name, value)| name.len() + value.len()).sum()
     }
 
     fn name(&self, pair: &Pair) -> &[u8] {
@@ -227,10 +227,7 @@ impl Collector {
             if !rest.eat(b'"') {
                 return Err(rest.expected("a value in double quotes"));
             }
-            let value = rest.take_while(|b| b != b'"');
-            if !rest.eat(b'"') {
-                return Err(rest.expected("the closing double quote"));
-            }
+            let value = rest.take_until(b'"').ok_or_else(|| rest.expected("the closing double quote"))?;
             rest.skip_blanks();
             if !rest.is_done() && !rest.eat(b',') {
                 return Err(rest.expected("a comma between two parameters"));
@@ -316,6 +313,14 @@ impl<'a> Scanner<'a> {
             self.at += 1;
         }
         &self.text[start..self.at]
+    }
+
+    /// What stands before `byte`, which is taken too; `None`, at the end, if it does not come.
+    fn take_until(&mut self, byte: u8) -> Option<&'a [u8]> {
+        let start = self.at;
+        let found = memchr::memchr(byte, &self.text[start..]);
+        self.at = found.map_or(self.text.len(), |length| start + length + 1);
+        found.map(|length| &self.text[start..start + length])
     }
 
     fn skip_blanks(&mut self) {

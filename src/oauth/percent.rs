@@ -87,7 +87,7 @@ fn unreserved_run(text: &[u8]) -> usize {
     // A chunk is judged without a branch inside, so that the compiler takes vector instructions for it.
     let reserved = |chunk: &[u8; CHUNK]| chunk.iter().fold(0, |any, byte| any | u8::from(!is_unreserved(*byte)));
     let whole = text.as_chunks().0.iter().take_while(|chunk| reserved(chunk) == 0).count() * CHUNK;
-    whole + text[whole..].iter().take_while(|byte| is_unreserved(**byte)).count()
+    whole + text[whole..].iter().take_while(|byte| UNRESERVED[usize::from(**byte)]).count()
 }
 
 /// The byte that stands at `at`, which moves behind it.
@@ -122,6 +122,17 @@ const fn digit(byte: u8) -> Option<u8> {
 
 /// Bytes judged at once: a vector register of every x86-64 and AArch64 machine.
 const CHUNK: usize = 16;
+
+/// [`is_unreserved`] as a table, which is faster for single bytes.
+const UNRESERVED: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = is_unreserved(byte as u8);
+        byte += 1;
+    }
+    table
+};
 
 const HEX: &[u8; 16] = b"0123456789ABCDEF";
 
