@@ -29,13 +29,10 @@ pub fn encode(bytes: &[u8]) -> String {
 
 /// [`encode`], appended to `out`.
 pub fn encode_into(out: &mut Vec<u8>, bytes: &[u8]) {
-    let mut rest = bytes;
-    loop {
-        let (run, after) = rest.split_at(unreserved_run(rest));
-        out.extend_from_slice(run);
-        let Some((&byte, after)) = after.split_first() else { return };
-        push_encoded(out, byte);
-        rest = after;
+    if is_unreserved_text(bytes) {
+        out.extend_from_slice(bytes);
+    } else {
+        bytes.iter().for_each(|byte| push_encoded(out, *byte));
     }
 }
 
@@ -54,8 +51,14 @@ pub fn decode(text: &[u8], plus: Plus) -> Result<Cow<'_, [u8]>, BadEscape> {
     loop {
         out.extend_from_slice(&text[at..at + run]);
         at += run;
-        let Some(&byte) = text.get(at) else { return Ok(Cow::Owned(out)) };
-        out.push(decode_one(text, &mut at, byte, plus)?);
+        match text.get(at) {
+            None => return Ok(Cow::Owned(out)),
+            Some(b'%') => out.push(decode_escape(text, &mut at)?),
+            Some(plus_sign) => {
+                out.push(plus.decoded(*plus_sign));
+                at += 1;
+            }
+        }
         run = next(at).unwrap_or(text.len() - at);
     }
 }
@@ -67,11 +70,18 @@ pub fn decode(text: &[u8], plus: Plus) -> Result<Cow<'_, [u8]>, BadEscape> {
 pub fn normalize_into(out: &mut Vec<u8>, text: &[u8], plus: Plus) -> Result<(), BadEscape> {
     let mut at = 0;
     loop {
-        let run = unreserved_run(&text[at..]);
-        out.extend_from_slice(&text[at..at + run]);
+        let run = memchr::memchr(b'%', &text[at..]).unwrap_or(text.len() - at);
+        let literal = &text[at..at + run];
+        if is_unreserved_text(literal) {
+            out.extend_from_slice(literal);
+        } else {
+            literal.iter().for_each(|byte| push_encoded(out, plus.decoded(*byte)));
+        }
         at += run;
-        let Some(&byte) = text.get(at) else { return Ok(()) };
-        push_encoded(out, decode_one(text, &mut at, byte, plus)?);
+        if at == text.len() {
+            return Ok(());
+        }
+        push_encoded(out, decode_escape(text, &mut at)?);
     }
 }
 
@@ -82,29 +92,33 @@ pub const fn is_unreserved(byte: u8) -> bool {
     letter | digit | (byte == b'-') | (byte == b'.') | (byte == b'_') | (byte == b'~')
 }
 
-/// How many bytes at the start are unreserved; most text is, and goes over in such runs.
-fn unreserved_run(text: &[u8]) -> usize {
-    // A chunk is judged without a branch inside, so that the compiler takes vector instructions for it.
-    let reserved = |chunk: &[u8; CHUNK]| chunk.iter().fold(0, |any, byte| any | u8::from(!is_unreserved(*byte)));
-    let whole = text.as_chunks().0.iter().take_while(|chunk| reserved(chunk) == 0).count() * CHUNK;
-    whole + text[whole..].iter().take_while(|byte| UNRESERVED[usize::from(**byte)]).count()
+/// Whether all bytes are unreserved. A chunk is judged without a branch inside, so that the compiler takes vector
+/// instructions for it; the last one may overlap the one before.
+fn is_unreserved_text(text: &[u8]) -> bool {
+    let plain = |chunk: &[u8; CHUNK]| chunk.iter().fold(0, |any, byte| any | u8::from(!is_unreserved(*byte))) == 0;
+    match text.last_chunk() {
+        Some(last) => text.as_chunks().0.iter().all(plain) && plain(last),
+        None => text.iter().all(|byte| UNRESERVED[usize::from(*byte)]),
+    }
 }
 
-/// The byte that stands at `at`, which moves behind it.
-fn decode_one(text: &[u8], at: &mut usize, byte: u8, plus: Plus) -> Result<u8, BadEscape> {
-    if byte == b'%' {
-        let digits = text.get(*at + 1).zip(text.get(*at + 2));
-        let value = digits.and_then(|(&high, &low)| Some(digit(high)? << 4 | digit(low)?));
-        let value = value.ok_or(BadEscape { at: *at })?;
-        *at += 3;
-        return Ok(value);
+impl Plus {
+    fn decoded(self, byte: u8) -> u8 {
+        if byte == b'+' && self == Self::IsSpace { b' ' } else { byte }
     }
-    *at += 1;
-    Ok(if byte == b'+' && plus == Plus::IsSpace { b' ' } else { byte })
+}
+
+/// The byte that the escape at `at` stands for; `at` moves behind it.
+fn decode_escape(text: &[u8], at: &mut usize) -> Result<u8, BadEscape> {
+    let digits = text.get(*at + 1).zip(text.get(*at + 2));
+    let value = digits.and_then(|(&high, &low)| Some(digit(high)? << 4 | digit(low)?));
+    let value = value.ok_or(BadEscape { at: *at })?;
+    *at += 3;
+    Ok(value)
 }
 
 fn push_encoded(out: &mut Vec<u8>, byte: u8) {
-    if is_unreserved(byte) {
+    if UNRESERVED[usize::from(byte)] {
         out.push(byte);
     } else {
         out.extend_from_slice(&[b'%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
