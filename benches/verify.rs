@@ -113,7 +113,7 @@ fn nonces(key: &PublicKey, signed: &Signed) {
         let proof = proof.expect("our own signature holds");
         let nonce = Nonce::new(number.to_string()).expect("a short nonce");
         // Stamps spread over the window, as clocks and queues spread them.
-        let stamp = Timestamp::from_seconds(now - 250 + number % 540);
+        let stamp = Timestamp::from_seconds(now - 100 + number % 390);
         let start = Instant::now();
         let id = table.id("reporting", b"", stamp, &nonce);
         table.peek(id).and_then(|()| table.commit(proof, id, window, shares)).expect("a fresh nonce");

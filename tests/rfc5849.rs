@@ -270,7 +270,7 @@ impl<'a> Block<'a> {
         let Some(signature) = self.take("hmac-signature") else { return };
         let key = self.must_take("hmac-key");
         assert_eq!(STANDARD.encode(hmac_sha1(key.as_bytes(), base_string.as_bytes())), signature, "{}", self.case);
-        let sent = received.parameters().unwrap().protocol("oauth_signature").unwrap().into_owned();
+        let sent = received.parameters().unwrap().signature().unwrap().to_vec();
         assert_eq!(sent, signature.as_bytes(), "{}", self.case);
     }
 
@@ -283,7 +283,7 @@ impl<'a> Block<'a> {
         if self.fields.contains_key("target") {
             let received = self.received();
             assert_eq!(received.base_string(), base_string, "{}", self.case);
-            let sent = received.parameters().unwrap().protocol("oauth_signature").unwrap().into_owned();
+            let sent = received.parameters().unwrap().signature().unwrap().to_vec();
             assert_eq!(sent, text.as_bytes(), "{}", self.case);
         }
     }

@@ -9,7 +9,7 @@ use super::percent::{self, Plus};
 
 /// All parameters of a request in the order of RFC 5849 §3.4.1.3.2 (sorted by encoded name, then encoded value).
 ///
-/// The header's `realm` is not among them. `oauth_signature` is, and is left out when the base string is made.
+/// The header's `realm` is not among them. `oauth_signature` is by its name; its value is kept apart.
 #[derive(Debug)]
 pub struct Parameters {
     /// Encoded names and values (§3.6), one after the other.
@@ -17,6 +17,8 @@ pub struct Parameters {
     pairs: Vec<Pair>,
     /// The pairs whose name begins with `oauth_`; they stand together once sorted.
     protocol: Range<usize>,
+    /// The decoded value of the (first) `oauth_signature`: more than all else together, and never in a base string.
+    signature: Option<Vec<u8>>,
 }
 
 /// A parameter that stands where a request can carry one.
@@ -88,7 +90,8 @@ impl Parameters {
         let length = |text: Option<&[u8]>| text.map_or(0, <[u8]>::len);
         let total = length(raw.header) + length(raw.query) + length(raw.form);
         // A quarter more: most texts hold few characters that grow when they are encoded.
-        let mut collector = Collector { encoded: Vec::with_capacity(total + total / 4), pairs: Vec::with_capacity(16), limit };
+        let encoded = Vec::with_capacity(total + total / 4);
+        let mut collector = Collector { encoded, pairs: Vec::with_capacity(16), signature: None, limit };
         if let Some(header) = raw.header {
             collector.header(header)?;
         }
@@ -116,14 +119,19 @@ impl Parameters {
         self.pairs[self.protocol.clone()].iter().any(|pair| self.name(pair) == name.as_bytes())
     }
 
-    /// The decoded value of the protocol parameter `name` (one that begins with `oauth_`); the first if it is repeated.
+    /// The decoded value of `oauth_signature`; the first if it is repeated.
+    pub fn signature(&self) -> Option<&[u8]> {
+        self.signature.as_deref()
+    }
+
+    /// The decoded value of another protocol parameter (one that begins with `oauth_`); the first if it is repeated.
     pub fn protocol(&self, name: &str) -> Option<Cow<'_, [u8]>> {
-        debug_assert!(name.starts_with(PROTOCOL_PREFIX), "{name} is no protocol parameter");
+        debug_assert!(name.starts_with(PROTOCOL_PREFIX) && name.as_bytes() != SIGNATURE, "{name} is not kept here");
         let pair = self.pairs[self.protocol.clone()].iter().find(|pair| self.name(pair) == name.as_bytes())?;
         Some(self.decoded(pair))
     }
 
-    /// The decoded values of any parameter, in sorted order, with the place each stood in.
+    /// The decoded values of any parameter but `oauth_signature`, whose are empty, in sorted order, with the place each stood in.
     pub fn values(&self, name: &str) -> impl Iterator<Item = (Source, Cow<'_, [u8]>)> {
         let encoded = percent::encode(name.as_bytes()).into_bytes();
         self.pairs.iter().filter(move |pair| self.name(pair) == encoded).map(|pair| (pair.source, self.decoded(pair)))
@@ -204,6 +212,7 @@ pub fn cut_protocol_parameters(form_encoded: &[u8]) -> Cow<'_, [u8]> {
 struct Collector {
     encoded: Vec<u8>,
     pairs: Vec<Pair>,
+    signature: Option<Vec<u8>>,
     limit: usize,
 }
 
@@ -256,13 +265,18 @@ impl Collector {
         let bad_escape = |_| Malformed::BadEscape { source, name: shown(name) };
         percent::normalize_into(&mut self.encoded, name, plus).map_err(bad_escape)?;
         let middle = self.encoded.len();
-        percent::normalize_into(&mut self.encoded, value, plus).map_err(bad_escape)?;
+        if self.encoded[start..middle] == *SIGNATURE {
+            let decoded = percent::decode(value, plus).map_err(bad_escape)?;
+            self.signature.get_or_insert_with(|| decoded.into_owned());
+        } else {
+            percent::normalize_into(&mut self.encoded, value, plus).map_err(bad_escape)?;
+        }
         self.pairs.push(Pair { name: start..middle, value: middle..self.encoded.len(), source });
         Ok(())
     }
 
     fn sorted(self) -> Parameters {
-        let Self { encoded, mut pairs, .. } = self;
+        let Self { encoded, mut pairs, signature, .. } = self;
         fn key<'a>(encoded: &'a [u8], pair: &Pair) -> (&'a [u8], &'a [u8]) {
             (&encoded[pair.name.clone()], &encoded[pair.value.clone()])
         }
@@ -270,7 +284,7 @@ impl Collector {
         let name = |pair: &Pair| &encoded[pair.name.clone()];
         let start = pairs.partition_point(|pair| name(pair) < PROTOCOL_PREFIX.as_bytes());
         let length = pairs[start..].iter().take_while(|pair| name(pair).starts_with(PROTOCOL_PREFIX.as_bytes())).count();
-        Parameters { encoded, pairs, protocol: start..start + length }
+        Parameters { encoded, pairs, protocol: start..start + length, signature }
     }
 }
 

@@ -176,7 +176,7 @@ impl Claims {
         if parameters.protocol("oauth_version").is_some_and(|version| &*version != b"1.0") {
             return Err(Refusal::VersionRejected);
         }
-        let signature = value("oauth_signature");
+        let signature = parameters.signature().unwrap_or_default();
         if signature.is_empty() {
             return Err(rejected("oauth_signature", "a signature, not empty"));
         }
@@ -189,7 +189,7 @@ impl Claims {
             consumer_key: read_consumer_key(&consumer_key)?,
             token: value("oauth_token").into_owned(),
             method,
-            signature: Signature::decode(&signature),
+            signature: Signature::decode(signature),
             timestamp: Timestamp::parse(&value("oauth_timestamp")).ok_or_else(|| rejected("oauth_timestamp", seconds))?,
             nonce: Nonce::new(value("oauth_nonce")).ok_or_else(|| rejected("oauth_nonce", "1 to 255 bytes long"))?,
         })
