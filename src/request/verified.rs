@@ -93,9 +93,10 @@ impl VerifiedRequest {
 }
 
 impl IdentifiedRequest {
-    /// The whole proof, in order (method and time stood when the request was identified): signature, nonce peek, token, permission, body, rate, and the nonce's commit last.
+    /// The whole proof, in order (method and time stood when the request was identified): signature, nonce peek, token,
+    /// permission, body, a place at the backend, rate, and the nonce's commit last.
     ///
-    /// So a token error or a 429 uses up no nonce, and a replay or a forgery uses up no rate budget.
+    /// So a token error, a 429 or a busy backend uses up no nonce, and a replay or a forgery uses up no rate budget.
     ///
     /// # Errors
     /// The first [`Refusal`] on the way.
@@ -109,8 +110,8 @@ impl IdentifiedRequest {
             self.candidate = self.consumer_in_force(key, with)?;
             user = self.check_nonce_token_and_permission(nonce, with)?;
         }
-        self.take_rate()?;
         (with.take_place)()?;
+        self.take_rate()?;
         let recorded = with.nonces.commit(signature_valid, nonce, with.settings.verify.window, shares(with.settings));
         let proof = recorded.map_err(|refused| nonce_refusal(refused, with))?;
         Ok(VerifiedRequest { inbound: self.signed.inbound, consumer: self.candidate, user, _proof: proof })
