@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::Request;
 use crate::tap::Exchange;
-use crate::wire::{is_form, pairs, without_oauth};
+use crate::wire::{is_form, pairs, parameters, without_oauth};
 
 /// One request of a driver.
 pub(crate) struct Call {
@@ -14,6 +14,10 @@ pub(crate) struct Call {
     path: String,
     query: Vec<(String, String)>,
     body: Body,
+    /// The request must not say how long its body is.
+    no_length: bool,
+    /// The request must carry an `oauth_body_hash`.
+    body_hash: bool,
     pub(crate) outcome: Outcome,
 }
 
@@ -58,14 +62,15 @@ pub(crate) fn usual(name: &'static str) -> Call {
 }
 
 /// JSON with a name that would be an OAuth parameter in a form.
-fn object() -> Value {
+pub(crate) fn object() -> Value {
     json!({ "text": HARD, "oauth_token": "not a parameter" })
 }
 
 /// A request for `/name`, without parameters and body, that has to be admitted.
 pub(crate) fn call(method: &'static str, name: &'static str) -> Call {
     let path = format!("/{name}");
-    Call { name: Some(name), method, path, query: Vec::new(), body: Body::None, outcome: Outcome::Admitted }
+    let (query, outcome) = (Vec::new(), Outcome::Admitted);
+    Call { name: Some(name), method, path, query, body: Body::None, no_length: false, body_hash: false, outcome }
 }
 
 fn owned(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -87,6 +92,14 @@ impl Call {
 
     pub(crate) fn json(self, value: Value) -> Self {
         Self { body: Body::Json(value), ..self }
+    }
+
+    pub(crate) fn without_length(self) -> Self {
+        Self { no_length: true, ..self }
+    }
+
+    pub(crate) fn with_body_hash(self) -> Self {
+        Self { body_hash: true, ..self }
     }
 
     /// The library makes this request of its own accord; the driver has no line for it.
@@ -125,7 +138,9 @@ impl Call {
         match self.outcome {
             Outcome::Admitted => {
                 assert_eq!(answer.response.status, 200, "{what}");
-                let [reached] = &answer.reached[..] else { panic!("reached the application {} times: {what}", answer.reached.len()) };
+                let [reached] = &answer.reached[..] else {
+                    panic!("reached the application {} times: {what}", answer.reached.len())
+                };
                 check_forwarded(consumer, &seen.sent, reached, &what);
                 for (twin, problem) in [(&seen.tampered, "signature_invalid"), (&seen.replay, "nonce_used")] {
                     assert_eq!((twin.response.status, twin.response.problem().as_deref()), (401, Some(problem)), "{what}");
@@ -145,6 +160,8 @@ impl Call {
     fn check_sent(&self, sent: &Request, what: &str) {
         assert_eq!((&*sent.method, sent.path()), (self.method, &*self.path), "{what}");
         assert_eq!(own_pairs(sent.query().unwrap_or_default()), sorted(&self.query), "{what}");
+        assert!(!self.body_hash || parameters(sent).iter().any(|parameter| parameter.name == "oauth_body_hash"), "{what}");
+        assert!(!self.no_length || sent.field("content-length").is_none(), "{what}");
         match &self.body {
             Body::None => assert_eq!(sent.text(), "", "{what}"),
             Body::Form(pairs) => {

@@ -4,7 +4,7 @@
 
 use serde_json::json;
 
-use crate::calls::{Call, HARD, HARD_PAIRS, REPEATED, call, usual};
+use crate::calls::{Call, HARD, HARD_PAIRS, REPEATED, call, object, usual};
 use crate::driver::Driver;
 
 #[test]
@@ -20,14 +20,20 @@ fn authlib_is_admitted() {
     let mut calls = all_usual_calls();
     calls.push(call("GET", "get_in_query").query(REPEATED));
     calls.push(call("POST", "post_in_body").form(REPEATED));
-    calls.push(call("POST", "post_json_body_hash").json(json!({ "text": HARD, "oauth_token": "not a parameter" })));
+    calls.push(call("POST", "post_json_body_hash").json(object()).with_body_hash());
     Driver::python("authlib", "authlib_client.py").makes(&calls);
 }
 
 #[test]
 fn jira_is_admitted() {
     let fields = json!({ "fields": { "project": { "key": "DEMO" }, "summary": HARD, "issuetype": { "name": "Bug" } } });
-    let search = [("jql", &*format!("summary ~ \"{HARD}\"")), ("startAt", "0"), ("validateQuery", "True"), ("fields", "*all"), ("maxResults", "50")];
+    let search = [
+        ("jql", &*format!("summary ~ \"{HARD}\"")),
+        ("startAt", "0"),
+        ("validateQuery", "True"),
+        ("fields", "*all"),
+        ("maxResults", "50"),
+    ];
     Driver::python("jira", "jira_client.py").makes(&[
         call("GET", "connect").at("/rest/api/2/myself"),
         call("GET", "server").at("/rest/api/2/serverInfo").beside(),
@@ -118,6 +124,8 @@ fn jira_connector_is_admitted_with_an_empty_token() {
         call("PUT", "update").at(issue).json(json!({ "fields": { "summary": HARD } })),
         call("DELETE", "delete").at(issue).query(&[("deleteSubtasks", "true")]).json(json!({})),
         call("GET", "a_token").at("/rest/api/2/myself").refused(401, "token_rejected"),
+        call("GET", "token_of_an_empty_list").at("/rest/api/2/myself").wrongly_signed(),
+        call("GET", "token_of_an_empty_string").never_sent(),
     ]);
 }
 
@@ -126,8 +134,8 @@ fn net_oauth_is_admitted_with_everything_in_the_query() {
     Driver::script("perl", "Net::OAuth", "net_oauth_client.pl").makes(&[
         usual("get_plain"),
         call("GET", "get_in_query").query(HARD_PAIRS),
-        call("POST", "post_all_in_query").query(HARD_PAIRS),
-        call("PUT", "put_all_in_query").query(HARD_PAIRS),
+        call("POST", "post_all_in_query").query(HARD_PAIRS).without_length(),
+        call("PUT", "put_all_in_query").query(HARD_PAIRS).without_length(),
         usual("delete"),
         call("POST", "post_in_body").form(HARD_PAIRS),
         call("GET", "get_ascii").query(&[("q", "a b+c&d"), ("empty", "")]),
@@ -147,6 +155,7 @@ fn ruby_oauth_is_admitted_with_its_body_hash() {
     // A form counts with POST and PUT alone.
     calls.push(call("PATCH", "patch_form").form(&[("a", "1")]).wrongly_signed());
     calls.push(call("GET", "get_flag").query(&[("flag", "")]));
+    calls.push(call("POST", "post_empty").with_body_hash());
     Driver::script("ruby", "Ruby oauth", "oauth_client.rb").makes(&calls);
 }
 
@@ -187,6 +196,8 @@ fn liboauth_is_admitted_except_with_an_escaped_name() {
         usual("delete"),
         call("GET", "get_plus").query(&[("q", "a b")]),
         call("GET", "get_in_query").query(&easy_names),
+        // Asked for a name `a=b` it signs and sends a name `a`.
+        call("GET", "get_another_name").query(&[("a", "b=c")]),
         call("POST", "post_in_body").form(&easy_names),
     ]);
 }

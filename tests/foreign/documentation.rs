@@ -7,7 +7,8 @@ use crate::driver::path;
 
 #[test]
 fn every_driver_is_an_example_and_every_example_a_driver() {
-    let drivers: BTreeSet<String> = std::fs::read_dir(path("")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let drivers: BTreeSet<String> =
+        std::fs::read_dir(path("")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     let drivers: BTreeSet<String> = drivers.into_iter().filter(|name| !name.contains("_calls.")).collect();
     let text = read();
     let examples: BTreeSet<String> = text.lines().filter_map(marker).map(str::to_owned).collect();
@@ -47,7 +48,8 @@ fn read() -> String {
 #[track_caller]
 fn row(text: &str, library: &str) -> Vec<String> {
     let start = format!("| [{library}](");
-    let line = text.lines().find(|line| line.starts_with(&start)).unwrap_or_else(|| panic!("docs/clients.md has no row of {library}"));
+    let line =
+        text.lines().find(|line| line.starts_with(&start)).unwrap_or_else(|| panic!("docs/clients.md has no row of {library}"));
     line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect()
 }
 

@@ -142,7 +142,10 @@ impl Driver {
     fn lines(&mut self) -> Vec<Value> {
         let [out, err] = ["out", "err"].map(|name| self.folder.path().join(name));
         self.command.stdin(Stdio::null()).stdout(File::create(&out).unwrap()).stderr(File::create(&err).unwrap());
-        let child = self.command.spawn().unwrap_or_else(|error| panic!("{:?}: {error}: run ./tests/run, which installs it", self.command));
+        let child = self
+            .command
+            .spawn()
+            .unwrap_or_else(|error| panic!("{:?}: {error}: run ./tests/run, which installs it", self.command));
         let status = Running(child).wait(RUN);
         let [out, err] = [out, err].map(|path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned());
         println!("{out}{err}");

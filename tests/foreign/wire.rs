@@ -45,12 +45,11 @@ pub(crate) fn parameters(request: &Request) -> Vec<Parameter> {
         .map(|(name, value)| (name.to_owned(), pairs(&format!("v={}", value.trim_matches('"').replace('+', "%2B"))).remove(0).1))
         .collect();
     let body = if is_form(request) { request.text() } else { String::new() };
-    let places = [
-        (Place::Header, in_header),
-        (Place::Query, pairs(request.query().unwrap_or_default())),
-        (Place::Body, pairs(&body)),
-    ];
-    let all = places.into_iter().flat_map(|(place, pairs)| pairs.into_iter().map(move |(name, value)| Parameter { place, name, value }));
+    let places =
+        [(Place::Header, in_header), (Place::Query, pairs(request.query().unwrap_or_default())), (Place::Body, pairs(&body))];
+    let all = places
+        .into_iter()
+        .flat_map(|(place, pairs)| pairs.into_iter().map(move |(name, value)| Parameter { place, name, value }));
     all.filter(|parameter| parameter.name.starts_with("oauth_")).collect()
 }
 
@@ -69,7 +68,8 @@ pub(crate) fn habits(requests: &[&Request]) -> [String; 6] {
         let found = all.iter().find(|parameter| parameter.name == name).map_or(absent, |parameter| &*parameter.value);
         vec![if found.is_empty() { "empty".to_owned() } else { found.to_owned() }]
     };
-    let places: BTreeSet<Place> = requests.iter().flat_map(|request| parameters(request)).map(|parameter| parameter.place).collect();
+    let places: BTreeSet<Place> =
+        requests.iter().flat_map(|request| parameters(request)).map(|parameter| parameter.place).collect();
     let places: Vec<String> = places.iter().map(|place| format!("{place:?}").to_lowercase()).collect();
     let separators: BTreeSet<&str> = requests.iter().filter_map(|request| authorization(request)).map(separator).collect();
     let bodies: Vec<bool> = requests

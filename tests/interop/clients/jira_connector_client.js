@@ -41,9 +41,15 @@ async function calls() {
   await call('create', jira.issue.createIssue({ fields: { summary: HARD } }));
   await call('update', jira.issue.editIssue({ issueKey: 'DEMO-1', issue: { fields: { summary: HARD } } }));
   await call('delete', jira.issue.deleteIssue({ issueKey: 'DEMO-1', deleteSubtasks: true }));
-  const withToken = { ...jira.oauthConfig, token: 'nobodys' };
-  const other = new JiraClient({ protocol, host: hostname, port, oauth: withToken });
-  await call('a_token', other.myself.getMyself());
+  const withToken = (token) => new JiraClient({ protocol, host: hostname, port, oauth: { ...jira.oauthConfig, token } });
+  await call('a_token', withToken('nobodys').myself.getMyself());
+  // An empty list passes its check too, is sent as the empty text, and is left out of the signature.
+  await call('token_of_an_empty_list', withToken([]).myself.getMyself());
+  try {
+    withToken('');
+  } catch (error) {
+    report('token_of_an_empty_string', 0, error.message);
+  }
 }
 
 calls();

@@ -107,6 +107,8 @@ int main(int count, char **arguments) {
     char url[4000], *form = NULL;
     snprintf(url, sizeof url, "%s/get_in_query%s", gateway, query);
     send_as("get_in_query", "GET", oauth_sign_url2(url, NULL, OA_RSA, "GET", consumer, private_key, NULL, NULL), NULL, NULL, NULL);
+    snprintf(url, sizeof url, "%s/get_another_name?a%%3Db=c", gateway);
+    send_as("get_another_name", "GET", oauth_sign_url2(url, NULL, OA_RSA, "GET", consumer, private_key, NULL, NULL), NULL, NULL, NULL);
     snprintf(url, sizeof url, "%s/post_in_body%s", gateway, query);
     char *target = oauth_sign_url2(url, &form, OA_RSA, "POST", consumer, private_key, NULL, NULL);
     send_as("post_in_body", "POST", target, NULL, NULL, form);
