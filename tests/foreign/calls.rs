@@ -47,7 +47,7 @@ pub(crate) const REPEATED: &[(&str, &str)] = &[("a", "2"), ("a", "10"), ("a", ""
 /// A call that every driver understands in the same way.
 pub(crate) fn usual(name: &'static str) -> Call {
     match name {
-        "get_plain" => call("GET", name),
+        "get_plain" => call("GET", name).at("/rest/example"),
         "get_hard" => call("GET", name).query(HARD_PAIRS),
         "get_repeated" => call("GET", name).query(REPEATED),
         "post_form" => call("POST", name).form(HARD_PAIRS),

@@ -150,7 +150,6 @@ impl Driver {
         let [out, err] = [out, err].map(|path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned());
         println!("{out}{err}");
         assert!(status.is_some_and(|status| status.success()), "{}: {status:?} (none: it took over {RUN:?})", self.file);
-        assert_eq!(err, "", "{} complains", self.file);
         out.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
     }
 }

@@ -1,18 +1,20 @@
 // google-oauth-client. Arguments: GATEWAY PRIVATE.pem CONSUMER; the calls are those of tests/foreign/clients.rs.
+// >>> docs
 import com.google.api.client.auth.oauth.OAuthParameters;
 import com.google.api.client.auth.oauth.OAuthRsaSigner;
-import com.google.api.client.http.ByteArrayContent;
 import com.google.api.client.http.GenericUrl;
-import com.google.api.client.http.HttpContent;
 import com.google.api.client.http.HttpRequestFactory;
 import com.google.api.client.http.HttpResponse;
-import com.google.api.client.http.UrlEncodedContent;
 import com.google.api.client.http.javanet.NetHttpTransport;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.KeyFactory;
 import java.security.spec.PKCS8EncodedKeySpec;
 import java.util.Base64;
+// <<< docs
+import com.google.api.client.http.ByteArrayContent;
+import com.google.api.client.http.HttpContent;
+import com.google.api.client.http.UrlEncodedContent;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -31,7 +33,7 @@ class GoogleOAuthClient {
         parameters.consumerKey = consumer;
         parameters.signer = signer;
         HttpRequestFactory requests = new NetHttpTransport().createRequestFactory(parameters);
-        HttpResponse answer = requests.buildGetRequest(new GenericUrl(gateway + "/get_plain")).execute();
+        HttpResponse answer = requests.buildGetRequest(new GenericUrl(gateway + "/rest/example")).execute();
         // <<< docs
         report("get_plain", answer);
 

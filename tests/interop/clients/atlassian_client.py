@@ -16,7 +16,7 @@ oauth = {
     "access_token_secret": "",
 }
 jira = Jira(url=gateway, oauth=oauth, advanced_mode=True)  # advanced: answers as they come, with their status
-answer = jira.get("get_plain")
+answer = jira.get("rest/example")
 # <<< docs
 report("get_plain", answer)
 report("get_hard", jira.get("get_hard", params=dict(HARD_PAIRS)))

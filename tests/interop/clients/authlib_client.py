@@ -13,7 +13,7 @@ gateway, key_file, consumer = arguments()
 os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"  # only for a gateway without TLS: authlib refuses to sign for http:// else
 private_key = open(key_file).read()
 session = OAuth1Session(consumer, rsa_key=private_key, signature_method=SIGNATURE_RSA_SHA1)
-answer = session.get(f"{gateway}/get_plain")
+answer = session.get(f"{gateway}/rest/example")
 # <<< docs
 report("get_plain", answer)
 session.trust_env = False  # from here on without the proxies and the .netrc of whoever runs this

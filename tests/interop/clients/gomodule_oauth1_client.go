@@ -1,19 +1,25 @@
 // gomodule/oauth1. Arguments: GATEWAY PRIVATE.pem CONSUMER; the calls are those of tests/foreign/clients.rs.
 package main
 
+// >>> docs
 import (
-	"bytes"
 	"crypto/rsa"
 	"crypto/x509"
-	"encoding/json"
 	"encoding/pem"
+	"os"
+
+	"github.com/gomodule/oauth1/oauth"
+)
+
+// <<< docs
+
+import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"os"
-
-	"github.com/gomodule/oauth1/oauth"
 )
 
 const hard = "a b+c%d&e=f;g/h?i:j@k,l$ !*'()~ ä€🔐"
@@ -32,7 +38,7 @@ func main() {
 		SignatureMethod: oauth.RSASHA1,
 		PrivateKey:      key.(*rsa.PrivateKey),
 	}
-	answer, err := client.Get(nil, nil, gateway+"/get_plain", nil) // credentials nil: two-legged
+	answer, err := client.Get(nil, nil, gateway+"/rest/example", nil) // credentials nil: two-legged
 	// <<< docs
 	report("get_plain", answer, err)
 

@@ -59,7 +59,7 @@ static void send_as(const char *name, const char *method, const char *url, const
 
 static void in_header(const char *name, const char *method, const char *query, const char *form, const char *json) {
     char url[4000];
-    snprintf(url, sizeof url, "%s/%s%s", gateway, name, query);
+    snprintf(url, sizeof url, "%s/%s%s", gateway, strcmp(name, "get_plain") ? name : "rest/example", query);
     const char *type = form ? "application/x-www-form-urlencoded" : json ? "application/json" : NULL;
     send_as(name, method, url, signed_header(method, url, form), type, form ? form : json);
 }

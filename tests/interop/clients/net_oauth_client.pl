@@ -26,7 +26,8 @@ sub signed {
     return $request;
 }
 my $agent = LWP::UserAgent->new;
-my $answer = $agent->get("$gateway/get_plain", Authorization => signed('GET', "$gateway/get_plain")->to_authorization_header);
+my $url = "$gateway/rest/example";
+my $answer = $agent->get($url, Authorization => signed('GET', $url)->to_authorization_header);
 # <<< docs
 
 sub report {

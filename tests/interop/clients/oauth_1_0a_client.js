@@ -18,7 +18,7 @@ const oauth = OAuth({
 });
 // `data` is a form; a body of JSON is sent, and not given here.
 const signed = (url, method = 'GET', data = undefined) => oauth.toHeader(oauth.authorize({ url, method, data }));
-const answer = fetch(`${gateway}/get_plain`, { headers: signed(`${gateway}/get_plain`) });
+const answer = fetch(`${gateway}/rest/example`, { headers: signed(`${gateway}/rest/example`) });
 // <<< docs
 
 const query = (pairs) =>

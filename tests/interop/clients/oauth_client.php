@@ -4,7 +4,7 @@
 // >>> docs
 $oauth = new OAuth($consumer, 'unused', OAUTH_SIG_METHOD_RSASHA1, OAUTH_AUTH_TYPE_AUTHORIZATION);
 $oauth->setRSACertificate(file_get_contents($keyFile)); // the private key, whatever the name says
-$oauth->fetch("$gateway/get_plain");                    // a refusal is thrown as OAuthException
+$oauth->fetch("$gateway/rest/example");                 // a refusal is thrown as OAuthException
 // <<< docs
 
 function said(string $name, OAuth $oauth, ?OAuthException $refused = null): void

@@ -8,7 +8,7 @@ gateway, key_file, consumer_key = ARGV
 # >>> docs
 consumer = OAuth::Consumer.new(consumer_key, File.read(key_file), site: gateway, signature_method: 'RSA-SHA1')
 client = OAuth::AccessToken.new(consumer) # two-legged: an access token without a token
-answer = client.get('/get_plain')         # a refusal is raised as OAuth::Problem
+answer = client.get('/rest/example')      # a refusal is raised as OAuth::Problem
 # <<< docs
 
 def said(name, answer)

@@ -12,7 +12,7 @@ gateway, key_file, consumer = arguments()
 private_key = open(key_file).read()
 session = requests.Session()
 session.auth = OAuth1(consumer, signature_method=SIGNATURE_RSA, rsa_key=private_key)
-answer = session.get(f"{gateway}/get_plain")
+answer = session.get(f"{gateway}/rest/example")
 # <<< docs
 report("get_plain", answer)
 session.trust_env = False  # from here on without the proxies and the .netrc of whoever runs this
