@@ -149,7 +149,11 @@ impl Driver {
         let status = Running(child).wait(RUN);
         let [out, err] = [out, err].map(|path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned());
         println!("{out}{err}");
-        assert!(status.is_some_and(|status| status.success()), "{}: {status:?} (none: it took over {RUN:?})", self.file);
+        assert!(
+            status.is_some_and(|status| status.success()),
+            "{}: {status:?} (none: it took over {RUN:?}); ./tests/run installs what it needs",
+            self.file
+        );
         out.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
     }
 }
