@@ -140,9 +140,11 @@ fn net_oauth_is_admitted_with_everything_in_the_query() {
         call("POST", "post_in_body").form(HARD_PAIRS),
         call("GET", "get_ascii").query(&[("q", "a b+c&d"), ("empty", "")]),
         usual("post_form"),
+        usual("put_form"),
         usual("post_json").query(&[("a", "1")]),
         usual("put_json"),
         usual("get_repeated").wrongly_signed(),
+        usual("post_form_repeated").wrongly_signed(),
         call("GET", "get_beyond_ascii_in_url").query(&[("q", "ä")]).wrongly_signed(),
     ]);
 }
@@ -168,6 +170,10 @@ fn php_oauth_is_admitted_except_with_repeated_names() {
         usual("get_repeated").wrongly_signed(),
         call("GET", "get_brackets").query(&[("a[0]", "2"), ("a[1]", "10")]),
         usual("post_form"),
+        // An array becomes one name several times, not the brackets that PHP writes elsewhere.
+        call("POST", "post_form_array").form(&[("a", "10"), ("a", "2"), ("b", "x")]),
+        // A form given as text is sent, and not signed.
+        usual("post_form_repeated").wrongly_signed(),
         call("POST", "post_form_and_query").query(&[("a", "1")]).form(&[("a", "2"), ("b", "x")]).wrongly_signed(),
         usual("post_json"),
         usual("put_json"),
@@ -229,6 +235,10 @@ fn google_oauth_client_is_admitted_without_a_version() {
         usual("get_repeated"),
         call("GET", "get_pair_twice").query(&[("a", "1"), ("a", "1")]).wrongly_signed(),
         usual("post_form"),
+        usual("post_form_repeated"),
+        // Asked for a name in query and form it does not send that in the query.
+        call("POST", "post_form_and_query").form(REPEATED),
+        usual("put_form"),
         usual("post_json").query(&[("a", "1")]),
         usual("put_json"),
         usual("delete"),

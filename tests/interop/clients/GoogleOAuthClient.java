@@ -51,6 +51,9 @@ class GoogleOAuthClient {
         // Equal pairs are one to it.
         send(requests, "GET", gateway + "/get_pair_twice", Map.of("a", List.of("1", "1")), null);
         send(requests, "POST", gateway + "/post_form", Map.of(), new UrlEncodedContent(pairs));
+        send(requests, "POST", gateway + "/post_form_repeated", Map.of(), new UrlEncodedContent(repeated));
+        send(requests, "POST", gateway + "/post_form_and_query", Map.of("a", "1"), new UrlEncodedContent(repeated));
+        send(requests, "PUT", gateway + "/put_form", Map.of(), new UrlEncodedContent(pairs));
         send(requests, "POST", gateway + "/post_json", Map.of("a", "1"), object);
         send(requests, "PUT", gateway + "/put_json", Map.of(), object);
         send(requests, "DELETE", gateway + "/delete", Map.of("force", "yes please"), null);

@@ -61,10 +61,12 @@ sub with_header {
 sub pairs { my %p = @_; my $uri = URI->new('http:'); $uri->query_form(map { utf8::encode(my $t = $_); $t } %p); return $uri->query }
 with_header('get_ascii', 'GET', '?q=a%20b%2Bc%26d&empty=');
 with_header('post_form', 'POST', '', $form, pairs(%hard), %hard);
+with_header('put_form', 'PUT', '', $form, pairs(%hard), %hard);
 with_header('post_json', 'POST', '?a=1', 'application/json', $json);
 with_header('put_json', 'PUT', '', 'application/json', $json);
 # A name that comes again in the URL is signed once, with its first value.
 with_header('get_repeated', 'GET', '?a=2&a=10&a=&b=x');
+with_header('post_form_repeated', 'POST', '', $form, 'a=2&a=10&a=&b=x', a => '2', b => 'x');
 # What is not ASCII in the URL is decoded to bytes, and those are encoded as characters.
 {
     local $SIG{__WARN__} = sub { };

@@ -35,6 +35,8 @@ $call('get_parameters', 'GET', '', $pairs);
 $call('get_repeated', 'GET', '?a=2&a=10&a=&b=x');
 $call('get_brackets', 'GET', '?a%5B0%5D=2&a%5B1%5D=10');
 $call('post_form', 'POST', '', $pairs);
+$call('post_form_array', 'POST', '', ['a' => ['2', '10'], 'b' => 'x']);
+$call('post_form_repeated', 'POST', '', 'a=2&a=10&a=&b=x', ['Content-Type' => 'application/x-www-form-urlencoded']);
 $call('post_form_and_query', 'POST', '?a=1', ['a' => '2', 'b' => 'x']);
 $call('post_json', 'POST', '', $json, $type);
 $call('put_json', 'PUT', '', $json, $type);
