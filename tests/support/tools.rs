@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// A Python script of tests/interop, in the venv with oauthlib, requests-oauthlib, jira and Roundup.
+/// A Python script of tests/interop, in the venv with what requirements.txt names.
 #[track_caller]
 pub fn python(script: &str) -> Command {
     let mut command = python_alone();
@@ -20,7 +20,7 @@ pub fn python_alone() -> Command {
     command
 }
 
-/// A Node script of tests/interop, with `oauth-1.0a` at hand.
+/// A Node script of tests/interop, with what package.json names at hand.
 #[track_caller]
 pub fn node(script: &str) -> Command {
     let mut command = Command::new("node");

@@ -1,20 +1,16 @@
-//! Foreign OAuth clients and a foreign application, all unmodified, at the started gateway.
-//!
-//! tests/interop/README.md says who they are and what is asked of them; the scripts there judge each case.
-
-#![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests: whatever goes wrong here ends one")]
-
-mod support;
+//! Clients with scripts of their own that judge each case, and an application behind the gateway.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::{LazyLock, mpsc};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use support::{Consumer, Gateway, KeyPair, RSA_1024, RSA_2048, RSA_4096, tools};
 use tempfile::TempDir;
+
+use crate::process::{RUN, Running, key_file};
+use crate::support::{Consumer, Gateway, KeyPair, RSA_1024, RSA_2048, RSA_4096, tools};
 
 #[test]
 fn python_clients_are_admitted_as_they_are() {
@@ -51,9 +47,6 @@ static CONSUMERS: [(&str, &LazyLock<KeyPair>, &str); 3] = [
 
 /// How long a server may take until it listens; Roundup makes its database first.
 const START: Duration = Duration::from_secs(120);
-
-/// How long a client may take for all its cases; on an idle machine it is some seconds.
-const RUN: Duration = Duration::from_secs(300);
 
 /// An application with a gateway in front of it, and the files of both.
 struct Site {
@@ -139,30 +132,6 @@ impl Drop for Server {
     }
 }
 
-/// A process that ends with the test, whatever the test comes to.
-struct Running(Child);
-
-impl Running {
-    /// `None` when the time is over.
-    fn wait(&mut self, time: Duration) -> Option<ExitStatus> {
-        let start = Instant::now();
-        while start.elapsed() < time {
-            if let Some(status) = self.0.try_wait().unwrap() {
-                return Some(status);
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        None
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// What reached the echo.
 fn record(folder: &TempDir) -> PathBuf {
     folder.path().join("record")
@@ -170,5 +139,5 @@ fn record(folder: &TempDir) -> PathBuf {
 
 /// A consumer with the file of its private key, as the clients take it.
 fn credentials(consumer: &str, key: &str) -> String {
-    format!("{consumer}={}/tests/data/keys/{key}.pem", env!("CARGO_MANIFEST_DIR"))
+    format!("{consumer}={}", key_file(key))
 }
