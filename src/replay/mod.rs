@@ -3,6 +3,7 @@
 //! Kept in memory and in a journal on disk, so that a killed gateway forgets nothing. Live nonces are never evicted; at the
 //! bound new requests are refused.
 
+mod bucket;
 mod journal;
 mod mark;
 mod restore;
