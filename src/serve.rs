@@ -26,8 +26,7 @@ pub struct Running {
     shared: Arc<Shared>,
     plane: DataPlane,
     addresses: Vec<SocketAddr>,
-    /// Held as long as the process lives: two nonce tables on one state would each accept a replay of the other's.
-    _state: StateDirectory,
+    state: StateDirectory,
 }
 
 /// Why a gateway cannot start.
@@ -77,7 +76,7 @@ impl Running {
     /// [`StartError`]; nothing is left running.
     pub fn start(policy: Arc<ArcSwap<Policy>>, sink: Arc<Sink>, clock: Clock) -> Result<Self, StartError> {
         let settings = Arc::clone(&policy.load().settings);
-        let state = StateDirectory::lock(&settings.state_directory)?;
+        let mut state = StateDirectory::lock(&settings.state_directory)?;
         let listeners = listen(&settings.listen)?;
         let addresses = listeners
             .iter()
@@ -87,6 +86,7 @@ impl Running {
         let process = random().map_err(StartError::System)?;
         let opened = NonceTable::open(&settings.state_directory, settings.verify.window, clock.clone());
         let (nonces, memory) = opened.map_err(|error| StartError::State(settings.state_directory.clone(), error))?;
+        state.remember_places().map_err(|error| StartError::State(settings.state_directory.clone(), error))?;
         report_memory(&memory, clock.wall());
         let gateway =
             Gateway { policy, nonces, failures: FailedSignatures::default(), budget: Arc::new(BodyBudget::default()), clock };
@@ -100,7 +100,7 @@ impl Running {
             process,
         });
         let plane = DataPlane::start(&shared, &listeners, settings.threads).map_err(StartError::System)?;
-        Ok(Self { shared, plane, addresses, _state: state })
+        Ok(Self { shared, plane, addresses, state })
     }
 
     /// The bound addresses, in the order of `listen`.
@@ -116,6 +116,11 @@ impl Running {
     /// Whether all data-plane threads run.
     pub fn is_whole(&self) -> bool {
         self.plane.is_whole()
+    }
+
+    /// Whether the state directory is still the one that was locked and is written to.
+    pub fn has_its_state(&self) -> bool {
+        self.state.is_in_place()
     }
 
     /// Forgets what is over: nonces out of the window, failures that are worked off; tells which connections found no
@@ -197,11 +202,17 @@ fn report_memory(memory: &Memory, now: Timestamp) {
     }
 }
 
-/// The state directory, ours alone.
+/// The state directory, ours alone as long as this lives: two nonce tables on one state would each accept a replay of the
+/// other's.
 #[derive(Debug)]
 struct StateDirectory {
+    path: PathBuf,
     _lock: File,
+    places: Vec<(PathBuf, Identity)>,
 }
+
+/// Device and inode: what a path names, told from another of the same name.
+type Identity = (u64, u64);
 
 impl StateDirectory {
     fn lock(path: &Path) -> Result<Self, StartError> {
@@ -209,11 +220,28 @@ impl StateDirectory {
         create_private(path).map_err(failed)?;
         let lock = File::options().create(true).write(true).truncate(false).open(path.join("lock")).map_err(failed)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { _lock: lock }),
+            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock, places: Vec::new() }),
             Err(TryLockError::WouldBlock) => Err(StartError::StateInUse(path.to_owned())),
             Err(TryLockError::Error(error)) => Err(failed(error)),
         }
     }
+
+    /// What must not be replaced while it is in use: who did could lock it once more, and what is written would be lost.
+    fn remember_places(&mut self) -> io::Result<()> {
+        let paths = ["lock", "nonces"].map(|name| self.path.join(name));
+        self.places = paths.into_iter().map(|path| Ok((path.clone(), identity(&path)?))).collect::<io::Result<_>>()?;
+        Ok(())
+    }
+
+    fn is_in_place(&self) -> bool {
+        self.places.iter().all(|(path, known)| identity(path).is_ok_and(|found| found == *known))
+    }
+}
+
+fn identity(path: &Path) -> io::Result<Identity> {
+    use std::os::unix::fs::MetadataExt;
+    let found = std::fs::metadata(path)?;
+    Ok((found.dev(), found.ino()))
 }
 
 fn create_private(path: &Path) -> io::Result<()> {

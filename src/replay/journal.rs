@@ -3,10 +3,10 @@
 //! Nothing is synced on that way: what `write` returned from outlives the process, and that the machine itself went down is
 //! known by the mark, see [`super::restore`]. Kept out: which nonces are accepted, see [`super::table`].
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::hash::Hasher;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -113,6 +113,11 @@ impl Journal {
         }
         let end = End { file, length: header.len() as u64, torn: false };
         Ok(BucketFile { number, key: self.key, path, end: Mutex::new(end) })
+    }
+
+    /// Makes the directory if somebody removed it: a mark without the files that it names tells the next start what was lost.
+    pub(super) fn be_there(&self) -> io::Result<()> {
+        make_private(&self.directory)
     }
 
     /// Makes the names of the files durable.
@@ -223,6 +228,11 @@ impl Record {
         let sound = check(key, bucket, &bytes[..20]) == rest;
         sound.then(|| Self { hash: u128::from_le_bytes(*hash), consumer: u32::from_le_bytes(*consumer) })
     }
+}
+
+/// Makes a directory, and those above it, for us alone.
+pub(super) fn make_private(directory: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(directory)
 }
 
 /// The time since the machine's boot, in which the time that it slept counts (proc_uptime(5)).

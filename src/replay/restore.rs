@@ -3,9 +3,7 @@
 //! What an earlier process wrote is believed unless the machine itself went down without a clean end, or something is not
 //! as it was written. Then nothing is taken over by guess: all that could have been accepted is refused until it is too old.
 
-use std::fs::DirBuilder;
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use super::bucket::last_stamp;
@@ -52,7 +50,7 @@ pub(super) fn restore(state: &Path, window: Window, now: Moment) -> io::Result<B
 
 fn restore_after(state: &Path, window: Window, now: Moment, boot: BootId) -> io::Result<Beginning> {
     let directory = state.join("nonces");
-    DirBuilder::new().recursive(true).mode(0o700).create(&directory)?;
+    journal::make_private(&directory)?;
     let found = find(&directory, &boot).or_else(Found::unless_unreadable)?;
     let (key, low_water, accepted, buckets, memory) = match found {
         Found::Nothing => (None, 0, 0, Vec::new(), Memory::New),

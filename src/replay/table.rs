@@ -191,6 +191,7 @@ impl NonceTable {
         for bucket in &self.buckets {
             bucket.file.as_ref().map_or(Ok(()), BucketFile::sync)?;
         }
+        journal.be_there()?;
         journal.sync()?;
         // Nothing is accepted any more, so the horizon is what was.
         journal.mark.write(0, true, || self.stand())
