@@ -6,6 +6,8 @@
 mod bucket;
 mod journal;
 mod mark;
+#[cfg(test)]
+mod model;
 mod restore;
 mod table;
 
