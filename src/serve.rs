@@ -87,7 +87,7 @@ impl Running {
         let opened = NonceTable::open(&settings.state_directory, settings.verify.window, clock.clone());
         let (nonces, memory) = opened.map_err(|error| StartError::State(settings.state_directory.clone(), error))?;
         state.remember_places().map_err(|error| StartError::State(settings.state_directory.clone(), error))?;
-        report_memory(&memory, clock.wall());
+        report_memory(&memory, nonces.first_remembered(), clock.wall());
         let gateway =
             Gateway { policy, nonces, failures: FailedSignatures::default(), budget: Arc::new(BodyBudget::default()), clock };
         let shared = Arc::new(Shared {
@@ -188,14 +188,24 @@ fn random() -> io::Result<u64> {
     Ok(u64::from_le_bytes(process))
 }
 
-/// What a start remembers of the nonces that were accepted before it.
-fn report_memory(memory: &Memory, now: Timestamp) {
+/// What a start remembers of the nonces that were accepted before it, and which timestamps it refuses for that.
+fn report_memory(memory: &Memory, first_remembered: Timestamp, now: Timestamp) {
+    let refused_until = |until: Timestamp| jiff::Timestamp::from_second(until.seconds().cast_signed()).ok();
     match memory {
         Memory::New => tracing::info!("no nonces were accepted on this state directory before"),
-        Memory::Whole { nonces } => tracing::info!(nonces, "the nonces that were accepted before are remembered"),
+        Memory::Whole { nonces } => {
+            tracing::info!(nonces, "the nonces that were accepted before are remembered");
+            if first_remembered > now {
+                tracing::warn!(
+                    until = refused_until(first_remembered).map(tracing::field::display),
+                    "an earlier start did not know what was accepted, or the clock was ahead then: requests with timestamps \
+                     before that are refused"
+                );
+            }
+        }
         Memory::Lost { why, until } => tracing::warn!(
             why,
-            until = jiff::Timestamp::from_second(until.seconds().cast_signed()).ok().map(tracing::field::display),
+            until = refused_until(*until).map(tracing::field::display),
             seconds = until.seconds().saturating_sub(now.seconds()),
             "what was accepted before is not known: requests with timestamps up to then are refused"
         ),

@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use siphasher::sip::SipHasher13;
+
 use super::bucket::last_stamp;
 use crate::oauth::timestamp::{Timestamp, Window};
 
@@ -156,21 +158,27 @@ impl Mark {
             low_water: value("low-water")?.parse().ok()?,
             buckets: value("buckets")?.split_whitespace().map(bucket).collect::<Option<_>>()?,
         };
-        // The last line is there only when all before it is.
-        (value("end")? == "." && lines.next().is_none()).then_some(mark)
+        let sound = value("check")? == mark.check() && lines.next().is_none();
+        sound.then_some(mark)
+    }
+
+    /// What the next process is to believe. Not the boot: another one than its own makes it believe less.
+    fn believed(&self) -> String {
+        let clean = if self.clean { "yes" } else { "no" };
+        let buckets = self.buckets.iter().map(|(number, records)| format!("{number}:{records}")).collect::<Vec<_>>().join(" ");
+        format!("clean: {clean}\nhorizon: {}\nlow-water: {}\nbuckets: {buckets}\n", self.horizon, self.low_water)
+    }
+
+    /// Against damage, not against whoever may write here: one digit less in the low-water mark, and all before is forgotten.
+    fn check(&self) -> String {
+        format!("{:016x}", SipHasher13::new().hash(self.believed().as_bytes()))
     }
 }
 
 impl fmt::Display for Mark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { boot: BootId(boot), clean, horizon, low_water, buckets } = self;
-        let clean = if *clean { "yes" } else { "no" };
-        let buckets = buckets.iter().map(|(number, records)| format!("{number}:{records}")).collect::<Vec<_>>().join(" ");
-        write!(
-            f,
-            "countersign-nonces: {VERSION}\nboot: {boot}\nclean: {clean}\nhorizon: {horizon}\nlow-water: {low_water}\n\
-             buckets: {buckets}\nend: .\n"
-        )
+        let BootId(boot) = &self.boot;
+        write!(f, "countersign-nonces: {VERSION}\nboot: {boot}\n{}check: {}\n", self.believed(), self.check())
     }
 }
 
@@ -264,9 +272,16 @@ mod tests {
             assert_eq!(Mark::parse(&text[..length]), None, "cut after {length} bytes");
         }
         for (from, to) in
-            [(": 1\n", ": 2\n"), ("no", "maybe"), ("1700000000", "-1"), ("end: .\n", "end: .\n\n"), (" 28", " x28"), (":7", "")]
+            [(": 1\n", ": 2\n"), ("no", "maybe"), ("1700000000", "-1"), (" 28", " x28"), (":7", ""), ("check", "end")]
         {
             assert_eq!(Mark::parse(&text.replacen(from, to, 1)), None, "{from} -> {to}");
+        }
+        assert_eq!(Mark::parse(&format!("{text}\n")), None);
+        // One digit for another, anywhere behind the boot.
+        for at in text.find("clean").unwrap()..text.len() {
+            let mut bytes = text.clone().into_bytes();
+            bytes[at] = if bytes[at] == b'0' { b'1' } else { b'0' };
+            assert_eq!(Mark::parse(&String::from_utf8(bytes).unwrap()), None, "byte {at}");
         }
     }
 }

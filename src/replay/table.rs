@@ -204,7 +204,7 @@ impl NonceTable {
 
     /// The first stamp whose nonces are all remembered.
     pub fn first_remembered(&self) -> Timestamp {
-        Timestamp::from_seconds(self.low_water.load(Ordering::SeqCst) + 1)
+        Timestamp::from_seconds(self.low_water.load(Ordering::SeqCst).saturating_add(1))
     }
 
     fn bucket(&self, stamp: Timestamp, now: Moment) -> Result<Arc<Bucket>, NonceRefused> {

@@ -35,6 +35,7 @@ fn after_a_machine_crash_the_window_is_refused_and_the_log_says_until_when() {
     // It is said once: what is refused now is remembered like anything else.
     kill(gateway);
     let gateway = site.start_again();
+    gateway.wait_for_line("an earlier start did not know what was accepted");
     refused(&gateway, "timestamp_refused", "still", &by_reporting());
 }
 

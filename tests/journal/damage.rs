@@ -11,7 +11,7 @@ use crate::{admitted, refused};
 #[test]
 fn whatever_is_damaged_foreign_or_gone_the_start_says_so_and_the_window_is_refused() {
     type Damage = fn(&Site);
-    let damages: [(&str, Damage, &str); 9] = [
+    let damages: [(&str, Damage, &str); 10] = [
         ("a changed byte of a record", |site| change(&only_bucket(site), 40), "is damaged"),
         ("a changed byte of a header", |site| change(&only_bucket(site), 13), "is damaged"),
         ("records cut off", |site| cut(&only_bucket(site), 48), "records are gone from its file"),
@@ -19,6 +19,7 @@ fn whatever_is_damaged_foreign_or_gone_the_start_says_so_and_the_window_is_refus
         ("another key", |site| fs::write(site.file("key"), [7; 16]).unwrap(), "is damaged"),
         ("a missing key", |site| fs::remove_file(site.file("key")).unwrap(), "its key is gone"),
         ("a missing mark", |site| fs::remove_file(site.file("mark")).unwrap(), "no mark"),
+        ("a changed digit of the mark", |site| change_digit(&site.file("mark"), "low-water: "), "not a mark"),
         ("a cut mark", |site| cut(&site.file("mark"), 60), "not a mark"),
         ("another program's file", |site| fs::write(site.file("4711"), "id;name;amount\n1;a;7,00\n").unwrap(), "is damaged"),
     ];
@@ -106,6 +107,13 @@ fn change(path: &Path, at: usize) {
     let mut bytes = fs::read(path).unwrap();
     bytes[at] ^= 0x10;
     fs::write(path, bytes).unwrap();
+}
+
+fn change_digit(path: &Path, before: &str) {
+    let text = fs::read_to_string(path).unwrap();
+    let (head, tail) = text.split_once(before).unwrap();
+    let digit = if tail.starts_with('1') { "2" } else { "1" };
+    fs::write(path, format!("{head}{before}{digit}{}", &tail[1..])).unwrap();
 }
 
 fn cut(path: &Path, length: u64) {
