@@ -217,7 +217,7 @@ fn report_memory(memory: &Memory, first_remembered: Timestamp, now: Timestamp) {
 #[derive(Debug)]
 struct StateDirectory {
     path: PathBuf,
-    _lock: File,
+    lock: File,
     places: Vec<(PathBuf, Identity)>,
 }
 
@@ -230,7 +230,7 @@ impl StateDirectory {
         create_private(path).map_err(failed)?;
         let lock = File::options().create(true).write(true).truncate(false).open(path.join("lock")).map_err(failed)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock, places: Vec::new() }),
+            Ok(()) => Ok(Self { path: path.to_owned(), lock, places: Vec::new() }),
             Err(TryLockError::WouldBlock) => Err(StartError::StateInUse(path.to_owned())),
             Err(TryLockError::Error(error)) => Err(failed(error)),
         }
@@ -238,20 +238,20 @@ impl StateDirectory {
 
     /// What must not be replaced while it is in use: who did could lock it once more, and what is written would be lost.
     fn remember_places(&mut self) -> io::Result<()> {
-        let paths = ["lock", "nonces"].map(|name| self.path.join(name));
-        self.places = paths.into_iter().map(|path| Ok((path.clone(), identity(&path)?))).collect::<io::Result<_>>()?;
+        let (lock, nonces) = (self.path.join("lock"), self.path.join("nonces"));
+        let found = std::fs::metadata(&nonces)?;
+        self.places = vec![(lock, identity(&self.lock.metadata()?)), (nonces, identity(&found))];
         Ok(())
     }
 
     fn is_in_place(&self) -> bool {
-        self.places.iter().all(|(path, known)| identity(path).is_ok_and(|found| found == *known))
+        self.places.iter().all(|(path, known)| std::fs::metadata(path).is_ok_and(|found| identity(&found) == *known))
     }
 }
 
-fn identity(path: &Path) -> io::Result<Identity> {
+fn identity(found: &std::fs::Metadata) -> Identity {
     use std::os::unix::fs::MetadataExt;
-    let found = std::fs::metadata(path)?;
-    Ok((found.dev(), found.ino()))
+    (found.dev(), found.ino())
 }
 
 fn create_private(path: &Path) -> io::Result<()> {
