@@ -26,8 +26,7 @@ pub struct Running {
     shared: Arc<Shared>,
     plane: DataPlane,
     addresses: Vec<SocketAddr>,
-    /// Held as long as the process lives: two nonce tables on one state would each accept a replay of the other's.
-    _state: StateDirectory,
+    state: StateDirectory,
 }
 
 /// Why a gateway cannot start.
@@ -77,7 +76,7 @@ impl Running {
     /// [`StartError`]; nothing is left running.
     pub fn start(policy: Arc<ArcSwap<Policy>>, sink: Arc<Sink>, clock: Clock) -> Result<Self, StartError> {
         let settings = Arc::clone(&policy.load().settings);
-        let state = StateDirectory::lock(&settings.state_directory)?;
+        let mut state = StateDirectory::lock(&settings.state_directory)?;
         let listeners = listen(&settings.listen)?;
         let addresses = listeners
             .iter()
@@ -87,7 +86,8 @@ impl Running {
         let process = random().map_err(StartError::System)?;
         let opened = NonceTable::open(&settings.state_directory, settings.verify.window, clock.clone());
         let (nonces, memory) = opened.map_err(|error| StartError::State(settings.state_directory.clone(), error))?;
-        report_memory(&memory, clock.wall());
+        state.remember_places().map_err(|error| StartError::State(settings.state_directory.clone(), error))?;
+        report_memory(&memory, nonces.first_remembered(), clock.wall());
         let gateway =
             Gateway { policy, nonces, failures: FailedSignatures::default(), budget: Arc::new(BodyBudget::default()), clock };
         let shared = Arc::new(Shared {
@@ -100,7 +100,7 @@ impl Running {
             process,
         });
         let plane = DataPlane::start(&shared, &listeners, settings.threads).map_err(StartError::System)?;
-        Ok(Self { shared, plane, addresses, _state: state })
+        Ok(Self { shared, plane, addresses, state })
     }
 
     /// The bound addresses, in the order of `listen`.
@@ -116,6 +116,11 @@ impl Running {
     /// Whether all data-plane threads run.
     pub fn is_whole(&self) -> bool {
         self.plane.is_whole()
+    }
+
+    /// Whether the state directory is still the one that was locked and is written to.
+    pub fn has_its_state(&self) -> bool {
+        self.state.is_in_place()
     }
 
     /// Forgets what is over: nonces out of the window, failures that are worked off; tells which connections found no
@@ -183,25 +188,41 @@ fn random() -> io::Result<u64> {
     Ok(u64::from_le_bytes(process))
 }
 
-/// What a start remembers of the nonces that were accepted before it.
-fn report_memory(memory: &Memory, now: Timestamp) {
+/// What a start remembers of the nonces that were accepted before it, and which timestamps it refuses for that.
+fn report_memory(memory: &Memory, first_remembered: Timestamp, now: Timestamp) {
+    let refused_until = |until: Timestamp| jiff::Timestamp::from_second(until.seconds().cast_signed()).ok();
     match memory {
         Memory::New => tracing::info!("no nonces were accepted on this state directory before"),
-        Memory::Whole { nonces } => tracing::info!(nonces, "the nonces that were accepted before are remembered"),
+        Memory::Whole { nonces } => {
+            tracing::info!(nonces, "the nonces that were accepted before are remembered");
+            if first_remembered > now {
+                tracing::warn!(
+                    until = refused_until(first_remembered).map(tracing::field::display),
+                    "an earlier start did not know what was accepted, or the clock was ahead then: requests with timestamps \
+                     before that are refused"
+                );
+            }
+        }
         Memory::Lost { why, until } => tracing::warn!(
             why,
-            until = jiff::Timestamp::from_second(until.seconds().cast_signed()).ok().map(tracing::field::display),
+            until = refused_until(*until).map(tracing::field::display),
             seconds = until.seconds().saturating_sub(now.seconds()),
             "what was accepted before is not known: requests with timestamps up to then are refused"
         ),
     }
 }
 
-/// The state directory, ours alone.
+/// The state directory, ours alone as long as this lives: two nonce tables on one state would each accept a replay of the
+/// other's.
 #[derive(Debug)]
 struct StateDirectory {
-    _lock: File,
+    path: PathBuf,
+    lock: File,
+    places: Vec<(PathBuf, Identity)>,
 }
+
+/// Device and inode: what a path names, told from another of the same name.
+type Identity = (u64, u64);
 
 impl StateDirectory {
     fn lock(path: &Path) -> Result<Self, StartError> {
@@ -209,11 +230,28 @@ impl StateDirectory {
         create_private(path).map_err(failed)?;
         let lock = File::options().create(true).write(true).truncate(false).open(path.join("lock")).map_err(failed)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { _lock: lock }),
+            Ok(()) => Ok(Self { path: path.to_owned(), lock, places: Vec::new() }),
             Err(TryLockError::WouldBlock) => Err(StartError::StateInUse(path.to_owned())),
             Err(TryLockError::Error(error)) => Err(failed(error)),
         }
     }
+
+    /// What must not be replaced while it is in use: who did could lock it once more, and what is written would be lost.
+    fn remember_places(&mut self) -> io::Result<()> {
+        let (lock, nonces) = (self.path.join("lock"), self.path.join("nonces"));
+        let found = std::fs::metadata(&nonces)?;
+        self.places = vec![(lock, identity(&self.lock.metadata()?)), (nonces, identity(&found))];
+        Ok(())
+    }
+
+    fn is_in_place(&self) -> bool {
+        self.places.iter().all(|(path, known)| std::fs::metadata(path).is_ok_and(|found| identity(&found) == *known))
+    }
+}
+
+fn identity(found: &std::fs::Metadata) -> Identity {
+    use std::os::unix::fs::MetadataExt;
+    (found.dev(), found.ino())
 }
 
 fn create_private(path: &Path) -> io::Result<()> {

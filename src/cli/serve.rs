@@ -95,6 +95,10 @@ async fn run_until_told(signals: &mut Signals, running: &Running, sink: &Sink, r
             }
             _ = chores.tick() => {
                 running.sweep();
+                if !running.has_its_state() {
+                    return Err(Failure::new("the state directory was removed or replaced under the running gateway; stopping")
+                        .hint("another process could use it now; requests of the window are refused after the next start"));
+                }
                 if !running.is_whole() || !reloading.is_alive() {
                     return Err(Failure::new("a thread of the gateway ended; stopping, so that the service manager restarts it"));
                 }
@@ -112,6 +116,9 @@ struct Signals {
 
 impl Signals {
     fn install() -> std::io::Result<Self> {
+        // Where the size of files is limited (setrlimit(2), RLIMIT_FSIZE), a write beyond it is to be an error like any
+        // other; unhandled, this signal ends the process. A handler that was put up once stays.
+        drop(signal(SignalKind::from_raw(SIGXFSZ))?);
         Ok(Self {
             stop: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -136,6 +143,9 @@ fn unusable(problems: &Problems) -> Failure {
 fn unstartable(error: StartError) -> Failure {
     Failure::new(error.to_string()).hint(error.hint())
 }
+
+/// signal(7): the same on all of Linux's architectures that Rust's standard library is built for, but for MIPS.
+const SIGXFSZ: i32 = 25;
 
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 

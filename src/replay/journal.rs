@@ -3,27 +3,26 @@
 //! Nothing is synced on that way: what `write` returned from outlives the process, and that the machine itself went down is
 //! known by the mark, see [`super::restore`]. Kept out: which nonces are accepted, see [`super::table`].
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::hash::Hasher;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use siphasher::sip::SipHasher13;
 
-use super::mark::{BootId, Mark, replace_synced, sync_directory};
+use super::mark::{MarkKeeper, replace_synced, sync_directory};
 
 /// The directory of a nonce table's files, ours alone.
 #[derive(Debug)]
 pub(super) struct Journal {
     directory: PathBuf,
     key: HashKey,
-    boot: BootId,
     /// The machine's time since its boot when our monotonic clock showed zero, in milliseconds; negative if that is longer ago.
     boot_offset: i64,
-    beaten: Mutex<Option<Instant>>,
+    pub(super) mark: MarkKeeper,
 }
 
 /// Keys the hashes of nonces and the checks of records.
@@ -44,14 +43,25 @@ pub(super) struct BucketFile {
     number: u64,
     key: HashKey,
     path: PathBuf,
-    open: Mutex<Option<Open>>,
+    end: Mutex<End>,
 }
 
 /// Appending to a file whose end is known.
 #[derive(Debug)]
-struct Open {
+struct End {
     file: File,
+    /// Of the records that were written whole, and the header.
     length: u64,
+    /// Whether a piece of a record stands behind them, which could not be taken back.
+    torn: bool,
+}
+
+/// The end of a file, for one at a time.
+#[derive(Debug)]
+pub(super) struct Appending<'a> {
+    end: MutexGuard<'a, End>,
+    key: HashKey,
+    number: u64,
 }
 
 /// A bucket as it stood in its file.
@@ -69,9 +79,9 @@ impl Journal {
     ///
     /// # Errors
     /// If the kernel does not tell the time since its boot.
-    pub(super) fn new(directory: PathBuf, key: HashKey, boot: BootId, monotonic: Duration) -> io::Result<Self> {
+    pub(super) fn new(directory: PathBuf, key: HashKey, mark: MarkKeeper, monotonic: Duration) -> io::Result<Self> {
         let boot_offset = signed_millis(since_boot()?) - signed_millis(monotonic);
-        Ok(Self { directory, key, boot, boot_offset, beaten: Mutex::new(None) })
+        Ok(Self { directory, key, boot_offset, mark })
     }
 
     pub(super) fn key(&self) -> HashKey {
@@ -101,24 +111,13 @@ impl Journal {
             fs::remove_file(&path)?;
             return Err(error);
         }
-        Ok(BucketFile { number, key: self.key, path, open: Mutex::new(Some(Open { file, length: header.len() as u64 })) })
+        let end = End { file, length: header.len() as u64, torn: false };
+        Ok(BucketFile { number, key: self.key, path, end: Mutex::new(end) })
     }
 
-    /// Writes the mark.
-    ///
-    /// # Errors
-    /// What the disk says.
-    pub(super) fn mark(&self, now: u64, low_water: u64, mut buckets: Vec<u64>, clean: bool) -> io::Result<()> {
-        buckets.sort_unstable();
-        Mark { boot: self.boot.clone(), clean, heartbeat: now, low_water, buckets }.write(&self.directory)?;
-        *self.beaten.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-        Ok(())
-    }
-
-    /// Whether the mark is so old that it has to be written again.
-    pub(super) fn is_heartbeat_due(&self) -> bool {
-        let beaten = self.beaten.lock().unwrap_or_else(PoisonError::into_inner);
-        beaten.is_none_or(|beaten| beaten.elapsed() >= HEARTBEAT_EVERY)
+    /// Makes the directory if somebody removed it: a mark without the files that it names tells the next start what was lost.
+    pub(super) fn be_there(&self) -> io::Result<()> {
+        make_private(&self.directory)
     }
 
     /// Makes the names of the files durable.
@@ -128,30 +127,26 @@ impl Journal {
 }
 
 impl BucketFile {
-    /// Appends a record, with one `write(2)`. When this returns, the record outlives the process.
-    ///
-    /// # Errors
-    /// What the disk says. What was written of the record is cut off again; if even that fails, the file takes no more.
-    pub(super) fn append(&self, record: Record) -> io::Result<()> {
-        let bytes = record.to_bytes(self.key, self.number);
-        let mut slot = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(open) = &mut *slot else {
-            return Err(io::Error::other("an earlier record could not be taken back"));
-        };
-        if let Err(error) = write_whole(&mut open.file, &bytes) {
-            if open.file.set_len(open.length).is_err() {
-                *slot = None;
-            }
-            return Err(error);
-        }
-        open.length += bytes.len() as u64;
-        Ok(())
+    /// A file on a full disk: /dev/full takes nothing (full(4)). Nor can it be cut.
+    #[cfg(test)]
+    pub(super) fn on_a_full_disk() -> Self {
+        let file = File::options().append(true).open("/dev/full").expect("Linux has it");
+        Self { number: 0, key: [7; 16], path: "/dev/full".into(), end: Mutex::new(End { file, length: 24, torn: false }) }
+    }
+
+    /// The file's end, which nobody else appends to meanwhile.
+    pub(super) fn end(&self) -> Appending<'_> {
+        Appending { end: self.end.lock().unwrap_or_else(PoisonError::into_inner), key: self.key, number: self.number }
+    }
+
+    /// How many records stand in it.
+    pub(super) fn records(&self) -> u64 {
+        self.end().end.length / RECORD as u64 - 1
     }
 
     /// Puts everything on the disk.
     pub(super) fn sync(&self) -> io::Result<()> {
-        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.as_ref().map_or(Ok(()), |open| open.file.sync_all())
+        self.end().end.file.sync_all()
     }
 
     /// Deletes the file; its nonces are out of the window for good.
@@ -190,8 +185,30 @@ impl BucketFile {
             write_whole(&mut file, &header(key, number, 0))?;
             length = RECORD as u64;
         }
-        let file = Self { number, key, path, open: Mutex::new(Some(Open { file, length })) };
+        let file = Self { number, key, path, end: Mutex::new(End { file, length, torn: false }) };
         Ok(Restored { number, file, records, created })
+    }
+}
+
+impl Appending<'_> {
+    /// Appends a record, with one `write(2)`. When this returns, the record outlives the process.
+    ///
+    /// # Errors
+    /// What the disk says. What was written of the record is cut off again; if even that fails, the file takes no more
+    /// until it can be.
+    pub(super) fn append(&mut self, record: Record) -> io::Result<()> {
+        let end = &mut *self.end;
+        if end.torn {
+            end.file.set_len(end.length)?;
+            end.torn = false;
+        }
+        let bytes = record.to_bytes(self.key, self.number);
+        if let Err(error) = write_whole(&mut end.file, &bytes) {
+            end.torn = end.file.set_len(end.length).is_err();
+            return Err(error);
+        }
+        end.length += bytes.len() as u64;
+        Ok(())
     }
 }
 
@@ -211,6 +228,11 @@ impl Record {
         let sound = check(key, bucket, &bytes[..20]) == rest;
         sound.then(|| Self { hash: u128::from_le_bytes(*hash), consumer: u32::from_le_bytes(*consumer) })
     }
+}
+
+/// Makes a directory, and those above it, for us alone.
+pub(super) fn make_private(directory: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(directory)
 }
 
 /// The time since the machine's boot, in which the time that it slept counts (proc_uptime(5)).
@@ -245,7 +267,8 @@ pub(super) fn new_key(directory: &Path) -> io::Result<HashKey> {
 pub(super) fn bucket_numbers(directory: &Path) -> io::Result<Vec<u64>> {
     let mut numbers = Vec::new();
     for entry in fs::read_dir(directory)? {
-        numbers.extend(entry?.file_name().to_str().and_then(|name| name.parse::<u64>().ok()));
+        let number = entry?.file_name().to_str().and_then(|name| name.parse::<u64>().ok().filter(|n| n.to_string() == name));
+        numbers.extend(number);
     }
     numbers.sort_unstable();
     Ok(numbers)
@@ -298,17 +321,16 @@ const MAGIC: &[u8; 4] = b"CSN1";
 
 const KEY: &str = "key";
 
-/// How old the mark gets. After the machine went down, so much more than the mark says may have been accepted.
-pub(super) const HEARTBEAT_EVERY: Duration = Duration::from_secs(10);
-
 #[cfg(test)]
 mod tests {
+    use super::super::mark::BootId;
     use super::*;
 
     const NUMBER: u64 = 28_333_333;
 
     fn journal(directory: &Path) -> Journal {
-        Journal::new(directory.to_owned(), [7; 16], BootId("a".to_owned()), Duration::from_secs(5)).unwrap()
+        let mark = MarkKeeper::new(directory.to_owned(), BootId("a".to_owned()), 0);
+        Journal::new(directory.to_owned(), [7; 16], mark, Duration::from_secs(5)).unwrap()
     }
 
     fn records(count: u32) -> Vec<Record> {
@@ -317,7 +339,7 @@ mod tests {
 
     fn written(directory: &Path, count: u32) -> PathBuf {
         let file = journal(directory).create(NUMBER, Duration::from_secs(6)).unwrap();
-        records(count).into_iter().for_each(|record| file.append(record).unwrap());
+        records(count).into_iter().for_each(|record| file.end().append(record).unwrap());
         directory.join(NUMBER.to_string())
     }
 
@@ -328,7 +350,7 @@ mod tests {
         let restored = BucketFile::restore(folder.path(), NUMBER, [7; 16]).unwrap();
         assert_eq!(restored.records, records(5));
         assert_eq!(journal(folder.path()).monotonic(restored.created).as_secs(), 6);
-        restored.file.append(Record { hash: 9, consumer: 9 }).unwrap();
+        restored.file.end().append(Record { hash: 9, consumer: 9 }).unwrap();
         let again = BucketFile::restore(folder.path(), NUMBER, [7; 16]).unwrap();
         assert_eq!(again.records.len(), 6);
     }
@@ -342,7 +364,7 @@ mod tests {
             File::options().write(true).open(&path).unwrap().set_len(length - cut).unwrap();
             let restored = BucketFile::restore(folder.path(), NUMBER, [7; 16]).unwrap();
             assert_eq!(restored.records, records(2));
-            restored.file.append(records(3)[2]).unwrap();
+            restored.file.end().append(records(3)[2]).unwrap();
         }
         assert_eq!(BucketFile::restore(folder.path(), NUMBER, [7; 16]).unwrap().records, records(3));
     }
@@ -367,10 +389,35 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_an_error_and_leaves_no_half_record() {
-        // /dev/full takes nothing (full(4)); cutting it back is no error to it.
-        let file = File::options().append(true).open("/dev/full").unwrap();
-        let open = Mutex::new(Some(Open { file, length: 24 }));
-        let full = BucketFile { number: NUMBER, key: [7; 16], path: "/dev/full".into(), open };
-        assert_eq!(full.append(records(1)[0]).unwrap_err().kind(), io::ErrorKind::StorageFull);
+        let full = BucketFile::on_a_full_disk();
+        assert_eq!(full.end().append(records(1)[0]).unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert_eq!(full.records(), 0);
+    }
+
+    #[test]
+    fn a_piece_of_a_record_that_could_not_be_taken_back_is_taken_back_before_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = written(folder.path(), 2);
+        let length = fs::metadata(&path).unwrap().len();
+        let mut file = File::options().append(true).open(&path).unwrap();
+        file.write_all(&[1; 10]).unwrap();
+        let end = Mutex::new(End { file, length, torn: true });
+        let torn = BucketFile { number: NUMBER, key: [7; 16], path: path.clone(), end };
+        torn.end().append(records(3)[2]).unwrap();
+        assert_eq!(BucketFile::restore(folder.path(), NUMBER, [7; 16]).unwrap().records, records(3));
+        // A file that cannot be cut: opened for reading alone.
+        let end = Mutex::new(End { file: File::open(&path).unwrap(), length, torn: true });
+        let uncuttable = BucketFile { number: NUMBER, key: [7; 16], path, end };
+        assert!(uncuttable.end().append(records(3)[2]).is_err());
+        assert!(uncuttable.end().end.torn);
+    }
+
+    #[test]
+    fn only_names_that_this_journal_gives_are_its_files() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["28", "+28", "028", "28.new", "key", "mark"] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        assert_eq!(bucket_numbers(folder.path()).unwrap(), [28]);
     }
 }

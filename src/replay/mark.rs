@@ -1,10 +1,19 @@
 //! What the journal must know before it trusts its own files: a small text file, replaced whole and synced each time.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use siphasher::sip::SipHasher13;
+
+use super::bucket::last_stamp;
+use crate::oauth::timestamp::{Timestamp, Window};
 
 /// What was true when the mark was last written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,18 +22,99 @@ pub(super) struct Mark {
     pub(super) boot: BootId,
     /// Whether the process had ended in order and everything was on the disk.
     pub(super) clean: bool,
-    /// The wall clock then, in seconds since 1970.
-    pub(super) heartbeat: u64,
+    /// No stamp beyond this one was accepted, nor is before the mark is written anew. In seconds since 1970.
+    pub(super) horizon: u64,
     /// Stamps up to here are refused for good. In seconds since 1970.
     pub(super) low_water: u64,
-    /// The numbers of the buckets that had files, ascending: one whose file is gone was lost.
-    pub(super) buckets: Vec<u64>,
+    /// The buckets that had files, and how many records those had at least: one with less was damaged.
+    pub(super) buckets: BTreeMap<u64, u64>,
 }
 
 /// Names one boot of the machine (random(4), `boot_id`): what was not synced is there after a crash of the process, but not
 /// after one of the machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct BootId(pub(super) String);
+
+/// What a mark says of the nonce table.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Stand {
+    /// [`Mark::low_water`]
+    pub(super) low_water: u64,
+    /// [`Mark::buckets`]
+    pub(super) buckets: BTreeMap<u64, u64>,
+}
+
+/// Writes the marks of a running process, one at a time.
+#[derive(Debug)]
+pub(super) struct MarkKeeper {
+    directory: PathBuf,
+    boot: BootId,
+    /// Never beyond the horizon of the mark on the disk.
+    horizon: AtomicU64,
+    written: Mutex<Option<Instant>>,
+}
+
+impl MarkKeeper {
+    /// `horizon`: no stamp beyond it was accepted so far.
+    pub(super) fn new(directory: PathBuf, boot: BootId, horizon: u64) -> Self {
+        Self { directory, boot, horizon: horizon.into(), written: Mutex::new(None) }
+    }
+
+    /// Writes the mark. `stand` looks at the table, in which a nonce's bucket stands before [`Self::reach`] is asked for it.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub(super) fn write(&self, horizon: u64, clean: bool, stand: impl FnOnce() -> Stand) -> io::Result<()> {
+        self.replace(self.written(), horizon, clean, stand)
+    }
+
+    /// Returns when a mark is on the disk whose horizon `stamp` is not beyond, and writes one if there is none.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub(super) fn reach(&self, stamp: u64, horizon: u64, stand: impl FnOnce() -> Stand) -> io::Result<()> {
+        let is_reached = || stamp <= self.horizon.load(Ordering::SeqCst);
+        if is_reached() {
+            return Ok(());
+        }
+        let written = self.written();
+        if is_reached() { Ok(()) } else { self.replace(written, horizon, false, stand) }
+    }
+
+    /// Whether the mark is so old that it has to be written again.
+    pub(super) fn is_heartbeat_due(&self) -> bool {
+        self.written().is_none_or(|written| written.elapsed() >= HEARTBEAT_EVERY)
+    }
+
+    fn replace(
+        &self,
+        mut written: MutexGuard<'_, Option<Instant>>,
+        horizon: u64,
+        clean: bool,
+        stand: impl FnOnce() -> Stand,
+    ) -> io::Result<()> {
+        // The horizon comes nearer after a clock was set back, but not over what was accepted: whoever asks for a stamp
+        // beyond it waits from here on, and the bucket of one who asked before is in the stand.
+        let before = self.horizon.fetch_min(horizon, Ordering::SeqCst);
+        let Stand { low_water, buckets } = stand();
+        let accepted = buckets.keys().last().map_or(0, |number| last_stamp(*number)).min(before);
+        let horizon = horizon.max(accepted);
+        let outcome = Mark { boot: self.boot.clone(), clean, horizon, low_water, buckets }.write(&self.directory);
+        let reached = if outcome.is_ok() { horizon } else { horizon.min(before) };
+        self.horizon.store(reached, Ordering::SeqCst);
+        *written = outcome.is_ok().then(Instant::now).or(*written);
+        outcome
+    }
+
+    fn written(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How far a mark that is written now lets stamps go.
+pub(super) fn horizon(window: Window, now: Timestamp) -> u64 {
+    now.seconds().saturating_add(window.max_ahead).saturating_add(BEYOND)
+}
 
 impl Mark {
     /// Reads the mark in `directory`; `None` if there is none.
@@ -53,6 +143,10 @@ impl Mark {
         if value("countersign-nonces")? != VERSION {
             return None;
         }
+        let bucket = |pair: &str| {
+            let (number, records) = pair.split_once(':')?;
+            Some((number.parse().ok()?, records.parse().ok()?))
+        };
         let mark = Self {
             boot: BootId(value("boot")?.to_owned()),
             clean: match value("clean")? {
@@ -60,25 +154,31 @@ impl Mark {
                 "no" => false,
                 _ => return None,
             },
-            heartbeat: value("heartbeat")?.parse().ok()?,
+            horizon: value("horizon")?.parse().ok()?,
             low_water: value("low-water")?.parse().ok()?,
-            buckets: value("buckets")?.split_whitespace().map(|number| number.parse().ok()).collect::<Option<_>>()?,
+            buckets: value("buckets")?.split_whitespace().map(bucket).collect::<Option<_>>()?,
         };
-        // The last line is there only when all before it is.
-        (value("end")? == "." && lines.next().is_none()).then_some(mark)
+        let sound = value("check")? == mark.check() && lines.next().is_none();
+        sound.then_some(mark)
+    }
+
+    /// What the next process is to believe. Not the boot: another one than its own makes it believe less.
+    fn believed(&self) -> String {
+        let clean = if self.clean { "yes" } else { "no" };
+        let buckets = self.buckets.iter().map(|(number, records)| format!("{number}:{records}")).collect::<Vec<_>>().join(" ");
+        format!("clean: {clean}\nhorizon: {}\nlow-water: {}\nbuckets: {buckets}\n", self.horizon, self.low_water)
+    }
+
+    /// Against damage, not against whoever may write here: one digit less in the low-water mark, and all before is forgotten.
+    fn check(&self) -> String {
+        format!("{:016x}", SipHasher13::new().hash(self.believed().as_bytes()))
     }
 }
 
 impl fmt::Display for Mark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { boot: BootId(boot), clean, heartbeat, low_water, buckets } = self;
-        let clean = if *clean { "yes" } else { "no" };
-        let buckets = buckets.iter().map(u64::to_string).collect::<Vec<_>>().join(" ");
-        write!(
-            f,
-            "countersign-nonces: {VERSION}\nboot: {boot}\nclean: {clean}\nheartbeat: {heartbeat}\nlow-water: {low_water}\n\
-             buckets: {buckets}\nend: .\n"
-        )
+        let BootId(boot) = &self.boot;
+        write!(f, "countersign-nonces: {VERSION}\nboot: {boot}\n{}check: {}\n", self.believed(), self.check())
     }
 }
 
@@ -108,6 +208,13 @@ pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
+/// How old the mark gets.
+const HEARTBEAT_EVERY: Duration = Duration::from_secs(10);
+
+/// How far the horizon is beyond the window, in seconds: two heartbeats, so that no request has to wait for a mark unless one
+/// is late. After the machine went down, so much more is refused at most.
+const BEYOND: u64 = 20;
+
 const NAME: &str = "mark";
 
 const VERSION: &str = "1";
@@ -120,9 +227,9 @@ mod tests {
         Mark {
             boot: BootId("5e0c".to_owned()),
             clean: false,
-            heartbeat: 1_700_000_000,
+            horizon: 1_700_000_000,
             low_water: 1_699_999_139,
-            buckets: vec![28_333_331, 28_333_332],
+            buckets: BTreeMap::from([(28_333_331, 0), (28_333_332, 7)]),
         }
     }
 
@@ -130,10 +237,32 @@ mod tests {
     fn a_mark_reads_as_it_was_written() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(Mark::read(folder.path()).unwrap(), None);
-        for mark in [mark(), Mark { clean: true, buckets: vec![], ..mark() }] {
+        for mark in [mark(), Mark { clean: true, buckets: BTreeMap::new(), ..mark() }] {
             mark.write(folder.path()).unwrap();
             assert_eq!(Mark::read(folder.path()).unwrap(), Some(mark));
         }
+    }
+
+    #[test]
+    fn the_horizon_comes_nearer_but_not_over_what_was_accepted() {
+        let folder = tempfile::tempdir().unwrap();
+        let keeper = MarkKeeper::new(folder.path().to_owned(), BootId("a".to_owned()), 0);
+        let written = || Mark::read(folder.path()).unwrap().unwrap().horizon;
+        let with = |bucket| move || Stand { low_water: 0, buckets: BTreeMap::from([(bucket, 1)]) };
+        keeper.write(1000, false, Stand::default).unwrap();
+        keeper.reach(1000, 5000, || panic!("it is reached")).unwrap();
+        keeper.reach(1001, 5000, with(20)).unwrap();
+        assert_eq!(written(), 5000);
+        keeper.write(2000, false, with(70)).unwrap();
+        assert_eq!(written(), last_stamp(70));
+        keeper.write(2000, false, with(20)).unwrap();
+        assert_eq!(written(), 2000);
+        // Nobody can write a file there, root neither.
+        fs::create_dir(folder.path().join("mark.new")).unwrap();
+        assert!(keeper.reach(2001, 3000, with(20)).is_err());
+        assert!(keeper.write(1000, false, with(20)).is_err());
+        assert!(keeper.reach(2001, 3000, with(20)).is_err(), "nothing is beyond what stands on the disk");
+        assert_eq!(written(), 2000);
     }
 
     #[test]
@@ -142,9 +271,17 @@ mod tests {
         for length in 0..text.len() {
             assert_eq!(Mark::parse(&text[..length]), None, "cut after {length} bytes");
         }
-        for (from, to) in [(": 1\n", ": 2\n"), ("no", "maybe"), ("1700000000", "-1"), ("end: .\n", "end: .\n\n"), (" 28", " x28")]
+        for (from, to) in
+            [(": 1\n", ": 2\n"), ("no", "maybe"), ("1700000000", "-1"), (" 28", " x28"), (":7", ""), ("check", "end")]
         {
             assert_eq!(Mark::parse(&text.replacen(from, to, 1)), None, "{from} -> {to}");
+        }
+        assert_eq!(Mark::parse(&format!("{text}\n")), None);
+        // One digit for another, anywhere behind the boot.
+        for at in text.find("clean").unwrap()..text.len() {
+            let mut bytes = text.clone().into_bytes();
+            bytes[at] = if bytes[at] == b'0' { b'1' } else { b'0' };
+            assert_eq!(Mark::parse(&String::from_utf8(bytes).unwrap()), None, "byte {at}");
         }
     }
 }

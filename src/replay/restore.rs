@@ -3,14 +3,12 @@
 //! What an earlier process wrote is believed unless the machine itself went down without a clean end, or something is not
 //! as it was written. Then nothing is taken over by guess: all that could have been accepted is refused until it is too old.
 
-use std::fs::DirBuilder;
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
-use super::journal::{self, BucketFile, HEARTBEAT_EVERY, HashKey, Journal, Restored};
-use super::mark::{BootId, Mark};
-use super::table::last_stamp;
+use super::bucket::last_stamp;
+use super::journal::{self, BucketFile, HashKey, Journal, Restored};
+use super::mark::{BootId, Mark, MarkKeeper, Stand, horizon};
 use crate::clock::Moment;
 use crate::oauth::timestamp::{Timestamp, Window};
 
@@ -52,23 +50,26 @@ pub(super) fn restore(state: &Path, window: Window, now: Moment) -> io::Result<B
 
 fn restore_after(state: &Path, window: Window, now: Moment, boot: BootId) -> io::Result<Beginning> {
     let directory = state.join("nonces");
-    DirBuilder::new().recursive(true).mode(0o700).create(&directory)?;
+    journal::make_private(&directory)?;
     let found = find(&directory, &boot).or_else(Found::unless_unreadable)?;
-    let (key, low_water, buckets, memory) = match found {
-        Found::Nothing => (None, 0, Vec::new(), Memory::New),
+    let (key, low_water, accepted, buckets, memory) = match found {
+        Found::Nothing => (None, 0, 0, Vec::new(), Memory::New),
         Found::Sound { key, mark, buckets } => {
             let nonces = buckets.iter().map(|bucket| bucket.records.len()).sum();
-            (Some(key), mark.low_water, buckets, Memory::Whole { nonces })
+            (Some(key), mark.low_water, mark.horizon, buckets, Memory::Whole { nonces })
         }
         Found::Doubtful { why, mark } => {
-            let until = last_possible(mark.as_ref(), window, now.wall);
-            (None, until, Vec::new(), Memory::Lost { why, until: Timestamp::from_seconds(until) })
+            let until = last_possible(mark.as_ref(), &journal::bucket_numbers(&directory)?, window, now.wall);
+            (None, until, until, Vec::new(), Memory::Lost { why, until: Timestamp::from_seconds(until) })
         }
     };
     // Until the mark says what is refused instead, the old files stay.
     let key = key.map_or_else(|| journal::new_key(&directory), Ok)?;
-    let journal = Journal::new(directory.clone(), key, boot, now.monotonic)?;
-    journal.mark(now.wall.seconds(), low_water, buckets.iter().map(|bucket| bucket.number).collect(), false)?;
+    let mark = MarkKeeper::new(directory.clone(), boot, accepted);
+    let records = |bucket: &Restored| (bucket.number, bucket.records.len() as u64);
+    let stand = || Stand { low_water, buckets: buckets.iter().map(records).collect() };
+    mark.write(horizon(window, now.wall), false, stand)?;
+    let journal = Journal::new(directory.clone(), key, mark, now.monotonic)?;
     forget_all_but(&directory, &buckets)?;
     Ok(Beginning { journal, low_water, buckets, memory })
 }
@@ -112,24 +113,34 @@ fn find(directory: &Path, boot: &BootId) -> io::Result<Found> {
         return Ok(Found::Doubtful { why, mark: Some(mark) });
     }
     let remembered = |number: &u64| last_stamp(*number) > mark.low_water;
-    if let Some(gone) = mark.buckets.iter().filter(|number| remembered(number)).find(|number| !files.contains(number)) {
+    if let Some(gone) = mark.buckets.keys().filter(|number| remembered(number)).find(|number| !files.contains(number)) {
         return doubtful(&format!("its file {gone} is gone"), Some(mark.clone()));
     }
+    let is_short = |bucket: &&Restored| (bucket.records.len() as u64) < mark.buckets.get(&bucket.number).copied().unwrap_or(0);
     let restored: io::Result<Vec<_>> =
         files.iter().copied().filter(remembered).map(|number| BucketFile::restore(directory, number, key)).collect();
     match restored {
-        Ok(buckets) => Ok(Found::Sound { key, mark, buckets }),
+        Ok(buckets) => match buckets.iter().find(is_short) {
+            Some(short) => doubtful(&format!("records are gone from its file {}", short.number), Some(mark.clone())),
+            None => Ok(Found::Sound { key, mark, buckets }),
+        },
         Err(error) if error.kind() == io::ErrorKind::InvalidData => doubtful(&error.to_string(), Some(mark)),
         Err(error) => Err(error),
     }
 }
 
 /// The last stamp that an earlier process can have accepted. Its clock may have been right where ours is behind after a
-/// power failure, and the mark may be one heartbeat older than its end.
-fn last_possible(mark: Option<&Mark>, window: Window, now: Timestamp) -> u64 {
-    let beaten = mark.map_or(0, |mark| mark.heartbeat.saturating_add(HEARTBEAT_EVERY.as_secs()));
-    let last = now.seconds().max(beaten).saturating_add(window.max_ahead);
-    mark.map_or(last, |mark| last.max(mark.low_water))
+/// power failure, and its window may have been another one: the mark knows. Without one, the names of the files tell.
+fn last_possible(mark: Option<&Mark>, files: &[u64], window: Window, now: Timestamp) -> u64 {
+    let known = match mark {
+        Some(mark) => mark.horizon.max(mark.low_water),
+        // Anybody can have put a file there: one for a time that no window reaches is none of ours.
+        None => {
+            let farthest = now.seconds().saturating_add(WIDEST);
+            files.iter().map(|number| last_stamp(*number)).filter(|last| *last <= farthest).max().unwrap_or(0)
+        }
+    };
+    now.seconds().saturating_add(window.max_ahead).max(known)
 }
 
 /// Deletes the files of dropped buckets, and of those that are not believed.
@@ -138,6 +149,9 @@ fn forget_all_but(directory: &Path, kept: &[Restored]) -> io::Result<()> {
     let mut unknown = files.into_iter().filter(|number| !kept.iter().any(|bucket| bucket.number == *number));
     unknown.try_for_each(|number| journal::forget(directory, number))
 }
+
+/// The widest window that a configuration may name, in seconds: a day.
+const WIDEST: u64 = 86_400;
 
 #[cfg(test)]
 mod tests {
@@ -167,7 +181,18 @@ mod tests {
         }
 
         fn open(&self) -> (NonceTable, Memory) {
-            NonceTable::open(self.folder.path(), WINDOW, Clock::Manual(Arc::clone(&self.clock))).unwrap()
+            self.open_with(WINDOW)
+        }
+
+        fn open_with(&self, window: Window) -> (NonceTable, Memory) {
+            NonceTable::open(self.folder.path(), window, Clock::Manual(Arc::clone(&self.clock))).unwrap()
+        }
+
+        fn lost_until(&self) -> u64 {
+            match self.open().1 {
+                Memory::Lost { until, .. } => until.seconds(),
+                memory => panic!("{memory:?}"),
+            }
         }
 
         fn path(&self, name: &str) -> PathBuf {
@@ -267,14 +292,14 @@ mod tests {
         let (table, memory) = state.open();
         let Memory::Lost { why, until } = memory else { panic!("{memory:?}") };
         assert!(why.contains("machine went down"), "{why}");
-        assert_eq!(until.seconds(), NOW + 10 + 300);
+        assert_eq!(until.seconds(), NOW + 300 + 20);
         assert_eq!(state.files(), Vec::<u64>::new());
         for stamp in [NOW - 3600, NOW - 3300] {
             assert_eq!(commit(&table, "a", stamp, "n"), Err(NonceRefused::Forgotten));
         }
         state.clock.set_wall(NOW + 60);
-        assert_eq!(commit(&table, "a", NOW + 310, "n"), Err(NonceRefused::Forgotten));
-        assert_eq!(commit(&table, "a", NOW + 311, "n"), Ok(()));
+        assert_eq!(commit(&table, "a", NOW + 320, "n"), Err(NonceRefused::Forgotten));
+        assert_eq!(commit(&table, "a", NOW + 321, "n"), Ok(()));
         drop(table);
         assert!(matches!(state.open().1, Memory::Whole { nonces: 1 }), "it is said once");
     }
@@ -300,7 +325,13 @@ mod tests {
     fn whatever_is_damaged_or_gone_nothing_is_accepted_by_guess() {
         type Damage = fn(&State);
         let bucket = |state: &State| state.path(&state.files()[0].to_string());
-        let damages: [(&str, Damage); 9] = [
+        fn cut(state: &State, length: u64) {
+            let path = state.path(&state.files()[0].to_string());
+            fs::File::options().write(true).open(path).unwrap().set_len(length).unwrap();
+        }
+        let damages: [(&str, Damage); 11] = [
+            ("a whole record is gone from the end", |state| cut(state, 24)),
+            ("an emptied file", |state| cut(state, 0)),
             ("a byte of a record", |state| {
                 let path = state.path(&state.files()[0].to_string());
                 let mut bytes = fs::read(&path).unwrap();
@@ -331,6 +362,62 @@ mod tests {
             state.clock.advance(400);
             assert_eq!(commit(&table, "a", NOW + 400, "fresh"), Ok(()), "{what}: the window is over");
         }
+    }
+
+    #[test]
+    fn a_wider_window_of_the_process_before_counts_when_its_nonces_are_lost() {
+        let wide = Window { max_age: 3600, max_ahead: 3600 };
+        for without_mark in [false, true] {
+            let state = State::new();
+            let (table, _) = state.open_with(wide);
+            let id = id(&table, "a", NOW + 3600, "n");
+            table.commit(SignatureValid::for_tests(), id, wide, SHARES).unwrap();
+            drop(table);
+            state.change_mark(|mark| mark.boot = BootId("another".to_owned()));
+            if without_mark {
+                fs::remove_file(state.path("mark")).unwrap();
+            }
+            assert!(state.lost_until() >= NOW + 3600, "without a mark: {without_mark}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_accepted_beyond_the_horizon_of_the_mark_on_the_disk() {
+        let state = State::new();
+        let (table, _) = state.open();
+        // Nobody can write a file there, root neither.
+        fs::create_dir(state.path("mark.new")).unwrap();
+        state.clock.advance(400);
+        assert!(matches!(commit(&table, "a", NOW + 700, "n"), Err(NonceRefused::NotWritten(_))));
+        assert_eq!(commit(&table, "a", NOW + 320, "n"), Ok(()));
+        fs::remove_dir(state.path("mark.new")).unwrap();
+        assert_eq!(commit(&table, "a", NOW + 700, "n"), Ok(()), "a mark that is late is written at once");
+        drop(table);
+        state.clock.set_wall(NOW - 3600);
+        state.change_mark(|mark| mark.boot = BootId("another".to_owned()));
+        assert!(state.lost_until() >= NOW + 700);
+    }
+
+    #[test]
+    fn a_bucket_whose_file_is_there_already_takes_nothing() {
+        let state = State::new();
+        let (table, _) = state.open();
+        fs::write(state.path(&(NOW / 60).to_string()), "").unwrap();
+        assert_eq!(commit(&table, "a", NOW, "n"), Err(NonceRefused::NotWritten(io::ErrorKind::AlreadyExists)));
+        assert_eq!(commit(&table, "a", NOW + 60, "n"), Ok(()));
+        assert_eq!(table.live(), 1);
+    }
+
+    #[test]
+    fn no_file_is_begun_for_a_time_that_is_forgotten() {
+        let state = State::new();
+        let (table, _) = state.open();
+        assert_eq!(commit(&table, "a", NOW, "n"), Ok(()));
+        state.clock.advance(1000);
+        assert_eq!(table.sweep(WINDOW).unwrap(), 1);
+        state.clock.set_wall(NOW);
+        let refused = table.commit(SignatureValid::for_tests(), id(&table, "a", NOW, "m"), WINDOW, SHARES).map(|_| ());
+        assert_eq!((refused, state.files()), (Err(NonceRefused::Forgotten), vec![]));
     }
 
     #[test]

@@ -1,20 +1,22 @@
 //! The nonce table. This file makes [`NonceRecorded`], and takes the proof of the signature by value to make it:
 //! what is not proved can neither use up a nonce nor skip the check.
 
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::Hasher;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use super::bucket::{BUCKET, Bucket, Prehashed, bucket_of, last_stamp};
 use super::journal::{BucketFile, HashKey, Journal, Record, Restored};
+use super::mark::{Stand, horizon};
 use super::restore::{self, Beginning, Memory};
 use crate::clock::{Clock, Moment};
 use crate::oauth::key::SignatureValid;
 use crate::oauth::nonce::Nonce;
 use crate::oauth::timestamp::{OutsideWindow, Timestamp, Window};
-use dashmap::{DashMap, DashSet};
+use dashmap::DashMap;
 use siphasher::sip128::{Hasher128, SipHasher13};
 
 /// All live nonces, in buckets of `BUCKET` seconds of their timestamps that are dropped whole.
@@ -71,20 +73,6 @@ pub enum NonceRefused {
     /// The journal cannot be written, so the nonce would be forgotten if the process ended.
     NotWritten(io::ErrorKind),
 }
-
-#[derive(Debug, Default)]
-struct Bucket {
-    hashes: DashSet<u128, Prehashed>,
-    of_consumers: DashMap<u32, usize, Prehashed>,
-    /// The monotonic clock, in milliseconds, before which the bucket must not be dropped whatever the wall clock says.
-    keep_until: AtomicU64,
-    /// Whether the bucket has left the table; what is inserted then would be forgotten at once.
-    dropped: RwLock<bool>,
-    file: Option<BucketFile>,
-}
-
-/// The keys are keyed hashes already, or few numbers that nobody can choose to collide.
-type Prehashed = BuildHasherDefault<TakeFirstBytes>;
 
 impl NonceTable {
     /// An empty table that a restart forgets. `hash_key` must be random.
@@ -152,7 +140,10 @@ impl NonceTable {
     ) -> Result<NonceRecorded, NonceRefused> {
         let now = self.clock.now();
         window.check(id.stamp, now.wall).map_err(NonceRefused::OutsideWindow)?;
+        // No file is begun for a time that is forgotten.
+        self.check_low_water(id)?;
         let bucket = self.bucket(id.stamp, now)?;
+        self.reach(id.stamp, window, now)?;
         // Held to the end: a sweep either sees this nonce and its count, or has closed the bucket before.
         let dropped = bucket.dropped.read().unwrap_or_else(PoisonError::into_inner);
         if *dropped {
@@ -161,15 +152,9 @@ impl NonceTable {
         self.check_low_water(id)?;
         bucket.keep_until.fetch_max(keep_until(id.stamp, window, now), Ordering::SeqCst);
         self.reserve(id, shares)?;
-        if !bucket.hashes.insert(id.hash) {
+        if let Err(refused) = bucket.record(Record { hash: id.hash, consumer: id.consumer }) {
             self.release(id.consumer, 1);
-            return Err(NonceRefused::Used);
-        }
-        if let Err(error) = bucket.write(id) {
-            // The request does not go out, so it may be sent again.
-            bucket.hashes.remove(&id.hash);
-            self.release(id.consumer, 1);
-            return Err(NonceRefused::NotWritten(error.kind()));
+            return Err(refused);
         }
         *bucket.of_consumers.entry(id.consumer).or_default() += 1;
         Ok(NonceRecorded(()))
@@ -190,8 +175,8 @@ impl NonceTable {
         if let Some(newest) = old.iter().max() {
             self.low_water.fetch_max(last_stamp(*newest), Ordering::SeqCst);
         }
-        if let Some(journal) = self.journal.as_ref().filter(|journal| !old.is_empty() || journal.is_heartbeat_due()) {
-            journal.mark(now.wall.seconds(), self.low_water.load(Ordering::SeqCst), self.bucket_numbers(&old), false)?;
+        if let Some(journal) = self.journal.as_ref().filter(|journal| !old.is_empty() || journal.mark.is_heartbeat_due()) {
+            journal.mark.write(horizon(window, now.wall), false, || self.stand())?;
         }
         Ok(old.into_iter().filter_map(|number| self.drop_bucket(number)).sum())
     }
@@ -206,9 +191,10 @@ impl NonceTable {
         for bucket in &self.buckets {
             bucket.file.as_ref().map_or(Ok(()), BucketFile::sync)?;
         }
+        journal.be_there()?;
         journal.sync()?;
-        let now = self.clock.wall().seconds();
-        journal.mark(now, self.low_water.load(Ordering::SeqCst), self.bucket_numbers(&[]), true)
+        // Nothing is accepted any more, so the horizon is what was.
+        journal.mark.write(0, true, || self.stand())
     }
 
     /// How many nonces are live.
@@ -218,7 +204,7 @@ impl NonceTable {
 
     /// The first stamp whose nonces are all remembered.
     pub fn first_remembered(&self) -> Timestamp {
-        Timestamp::from_seconds(self.low_water.load(Ordering::SeqCst) + 1)
+        Timestamp::from_seconds(self.low_water.load(Ordering::SeqCst).saturating_add(1))
     }
 
     fn bucket(&self, stamp: Timestamp, now: Moment) -> Result<Arc<Bucket>, NonceRefused> {
@@ -233,6 +219,14 @@ impl NonceTable {
         let entry = self.buckets.entry(number).or_try_insert_with(begin);
         let bucket = entry.map_err(|error: io::Error| NonceRefused::NotWritten(error.kind()))?;
         Ok(Arc::clone(&bucket))
+    }
+
+    /// What was accepted must be below the mark's horizon, also when the clock was set forward since it was written, or
+    /// when it could not be written for a while.
+    fn reach(&self, stamp: Timestamp, window: Window, now: Moment) -> Result<(), NonceRefused> {
+        let Some(journal) = &self.journal else { return Ok(()) };
+        let reached = journal.mark.reach(stamp.seconds(), horizon(window, now.wall), || self.stand());
+        reached.map_err(|error| NonceRefused::NotWritten(error.kind()))
     }
 
     /// A bucket of an earlier process. It is kept as long as it would have been if no clock had been set since.
@@ -252,8 +246,12 @@ impl NonceTable {
         self.buckets.insert(number, Arc::new(bucket));
     }
 
-    fn bucket_numbers(&self, without: &[u64]) -> Vec<u64> {
-        self.buckets.iter().map(|entry| *entry.key()).filter(|number| !without.contains(number)).collect()
+    /// What the mark says of the table. Buckets whose stamps are below the low-water mark need not be there any more.
+    fn stand(&self) -> Stand {
+        let low_water = self.low_water.load(Ordering::SeqCst);
+        let records = |bucket: &Bucket| bucket.file.as_ref().map_or(0, BucketFile::records);
+        let remembered = self.buckets.iter().filter(|entry| last_stamp(*entry.key()) > low_water);
+        Stand { low_water, buckets: remembered.map(|entry| (*entry.key(), records(&entry))).collect() }
     }
 
     fn check_low_water(&self, id: NonceId) -> Result<(), NonceRefused> {
@@ -296,12 +294,6 @@ impl NonceTable {
     }
 }
 
-impl Bucket {
-    fn write(&self, id: NonceId) -> io::Result<()> {
-        self.file.as_ref().map_or(Ok(()), |file| file.append(Record { hash: id.hash, consumer: id.consumer }))
-    }
-}
-
 /// When the stamp leaves the window for good, on the monotonic clock: 2 W after a stamp from the edge of the future.
 fn keep_until(stamp: Timestamp, window: Window, now: Moment) -> u64 {
     let left = (stamp.seconds() + window.max_age + 1).saturating_sub(now.wall.seconds());
@@ -310,50 +302,6 @@ fn keep_until(stamp: Timestamp, window: Window, now: Moment) -> u64 {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn bucket_of(stamp: Timestamp) -> u64 {
-    stamp.seconds() / BUCKET
-}
-
-/// The last second of a bucket.
-pub(super) fn last_stamp(bucket: u64) -> u64 {
-    bucket * BUCKET + (BUCKET - 1)
-}
-
-/// Seconds of timestamps in one bucket: short enough that no more than a tenth of the usual window's nonces are kept
-/// beyond their time, long enough that there are few buckets.
-const BUCKET: u64 = 60;
-
-/// Gives back 64 bits of a key that is a hash already.
-#[derive(Debug, Default)]
-struct TakeFirstBytes(u64);
-
-impl Hasher for TakeFirstBytes {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            self.0 = self.0.rotate_left(5) ^ u64::from_le_bytes(word);
-        }
-    }
-
-    fn write_u32(&mut self, value: u32) {
-        self.write_u64(value.into());
-    }
-
-    /// Few bits are spread over the whole word, as the maps want them: Fibonacci hashing with 2^64 divided by the golden ratio.
-    fn write_u64(&mut self, value: u64) {
-        self.0 = value.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-
-    fn write_u128(&mut self, value: u128) {
-        self.0 = value as u64;
-    }
 }
 
 #[cfg(test)]

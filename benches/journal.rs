@@ -1,0 +1,113 @@
+//! What the nonce journal costs: a commit with it against one in memory, what it writes, and how long it takes to read back.
+//!
+//! Both tables take turns in one run, a thousand nonces each, so that noise falls on both alike. Each commit takes a proof,
+//! so each is a real RSA operation, which is left out of the time.
+
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use countersign::clock::Clock;
+use countersign::oauth::base_string::{Authority, BaseStringUri, Scheme, SignatureBaseString};
+use countersign::oauth::key::PublicKey;
+use countersign::oauth::nonce::Nonce;
+use countersign::oauth::parameters::{Parameters, Raw};
+use countersign::oauth::signature::{Signature, SignatureMethod};
+use countersign::oauth::timestamp::{Timestamp, Window};
+use countersign::replay::{NonceTable, Shares};
+use rsa::pkcs1v15::SigningKey;
+use rsa::pkcs8::{EncodePublicKey, LineEnding};
+use rsa::signature::{SignatureEncoding, Signer};
+use sha1::Sha1;
+
+const WINDOW: Window = Window { max_age: 300, max_ahead: 300 };
+const SHARES: Shares = Shares { all: 4_000_000, of_consumer: 4_000_000 };
+const NONCES: u64 = 1_000_000;
+const TURN: u64 = 1000;
+
+/// A signature that holds, to make proofs of.
+struct Signed {
+    key: PublicKey,
+    base_string: SignatureBaseString,
+    signature: Signature,
+}
+
+fn main() {
+    if !std::env::args().any(|argument| argument == "--bench") {
+        println!("not measured: run with cargo bench --bench journal");
+        return;
+    }
+    let signed = sign();
+    // On the disk that the build is on; /tmp may be in memory.
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a temporary directory");
+    let (journal, _) = NonceTable::open(folder.path(), WINDOW, Clock::System).expect("a new journal");
+    let memory = NonceTable::in_memory([1; 16], Clock::System);
+
+    let (mut with, mut without) = (Vec::new(), Vec::new());
+    for turn in 0..NONCES / TURN {
+        with.push(commit(&journal, &signed, turn));
+        without.push(commit(&memory, &signed, turn));
+    }
+    let (with, without) = (median(with), median(without));
+    println!("a nonce in memory, peek and commit:  {without:6.0} ns (median of {} turns)", NONCES / TURN);
+    println!("the same with the journal:           {with:6.0} ns");
+    println!("the journal's part:                  {:6.0} ns", with - without);
+
+    let bytes = bytes_under(&folder.path().join("nonces"));
+    println!("on the disk for {NONCES} nonces:     {bytes} bytes, {:.2} a nonce", bytes as f64 / NONCES as f64);
+    // A bucket of a minute goes when both clocks say that it has left the window for good.
+    let kept = WINDOW.max_age + WINDOW.max_ahead + 60;
+    let rate = 1000;
+    let each = bytes as f64 / NONCES as f64;
+    println!("at {rate} requests a second:           {:6.1} MB written an hour", (rate * 3600) as f64 * each / 1e6);
+    println!("                                     {:6.1} MB kept at most", (rate * kept) as f64 * each / 1e6);
+
+    journal.close().expect("an end in order");
+    drop(journal);
+    let start = Instant::now();
+    let (journal, memory) = NonceTable::open(folder.path(), WINDOW, Clock::System).expect("the journal");
+    println!("read back:                           {:6.0} ms: {memory:?}", start.elapsed().as_secs_f64() * 1e3);
+    assert_eq!(journal.live() as u64, NONCES, "all are there again");
+}
+
+/// A turn's nonces; nanoseconds for each.
+fn commit(table: &NonceTable, signed: &Signed, turn: u64) -> f64 {
+    let now = seconds();
+    let mut spent = Duration::ZERO;
+    for number in turn * TURN..(turn + 1) * TURN {
+        let proof = signed.key.verify(SignatureMethod::RsaSha1, &signed.base_string, &signed.signature);
+        let proof = proof.expect("our own signature holds");
+        let nonce = Nonce::new(number.to_string()).expect("a short nonce");
+        // Stamps spread over the window, as clocks and queues spread them.
+        let stamp = Timestamp::from_seconds(now - 200 + number % 490);
+        let start = Instant::now();
+        let id = table.id("reporting", b"", stamp, &nonce);
+        table.peek(id).and_then(|()| table.commit(proof, id, WINDOW, SHARES)).expect("a fresh nonce");
+        spent += start.elapsed();
+    }
+    spent.as_nanos() as f64 / TURN as f64
+}
+
+fn sign() -> Signed {
+    let private = rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 1024).expect("a key can be made");
+    let pem = private.to_public_key().to_public_key_pem(LineEnding::LF).expect("a key has a PEM form");
+    let (key, _) = PublicKey::from_text(&pem).expect("our own key is sound");
+    let uri = BaseStringUri::new(Scheme::Http, &Authority::parse("bench.example").expect("a host"), "/");
+    let parameters = Parameters::collect(Raw { header: None, query: Some(b"a=b"), form: None }, 100).expect("parameters");
+    let base_string = SignatureBaseString::new("GET", &uri, &parameters);
+    let signature = Signature::from_bytes(SigningKey::<Sha1>::new(private).sign(base_string.as_bytes()).to_vec());
+    Signed { key, base_string, signature }
+}
+
+fn bytes_under(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).expect("the journal's directory");
+    entries.map(|entry| entry.and_then(|entry| entry.metadata()).expect("a file of it").len()).sum()
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970").as_secs()
+}
