@@ -46,7 +46,7 @@ fn problem(text: &str) -> String {
 #[test]
 fn two_keys_are_enough_and_the_rest_has_its_documented_default() {
     let settings = with("");
-    assert_eq!(settings.listen, ["127.0.0.1:8080".parse().unwrap()]);
+    assert_eq!(settings.listen.iter().map(|it| it.address).collect::<Vec<_>>(), ["127.0.0.1:8080".parse().unwrap()]);
     assert_eq!(settings.upstream.servers[0].authority.to_string(), "127.0.0.1:2990");
     assert!(settings.consumers.ends_with("consumers.yaml") && settings.consumers.is_absolute());
     assert_eq!(
@@ -266,7 +266,7 @@ fn the_command_line_alone_is_a_configuration() {
         Source::Options(Options { upstream: upstream.to_owned(), consumers, listen: listen.map(str::to_owned), state_directory })
     };
     let settings = options("http://127.0.0.1:9", Some("127.0.0.1:0")).load().unwrap().settings;
-    assert_eq!((settings.consumers.to_str(), settings.listen[0].port()), (Some("c.yaml"), 0));
+    assert_eq!((settings.consumers.to_str(), settings.listen[0].address.port()), (Some("c.yaml"), 0));
     let problems = options("127.0.0.1:9", Some("8080")).load().unwrap_err().problems.to_string();
     assert!(problems.contains("command line: `upstream` has to be the URL of the application"), "{problems}");
     assert!(problems.contains("command line: `listen` has to be an address"), "{problems}");
