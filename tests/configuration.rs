@@ -125,6 +125,12 @@ fn every_mistake_is_told_with_its_line_and_what_to_write() {
         ("listen:\n  - 127.0.0.1:1\n  - 127.0.0.1:1", "5: 127.0.0.1:1 is listed twice"),
         ("listen: unix:/run/x", "3: listening on a `unix:` socket is not supported by this version"),
         ("listen: [{ address: 127.0.0.1:1, tls: {} }]", "3: `tls` is not supported by this version"),
+        (
+            "listen: [{ address: 127.0.0.1:1, socket: \"a:b\" }]",
+            "3: `socket` has to be the name of a passed socket, and is \"a:b\"",
+        ),
+        ("listen: [{ address: 127.0.0.1:1, socket: \"\" }]", "3: `socket` has to be the name of a passed socket"),
+        ("listen: [{ socket: web }]", "3: `address` is missing"),
         ("public_url: jira.example.com", "3: `public_url` has to be an http or https URL"),
         ("public_url: https://u:p@jira.example.com", "without query and user"),
         ("public_url: https://jira.example.com/?x", "without query and user"),

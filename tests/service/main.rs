@@ -1,5 +1,7 @@
 //! The gateway as a service: started on passed sockets, told to reload and to stop, watched, and in its sandbox.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests: whatever goes wrong here ends one")]
+
 mod drain;
 mod manager;
 mod notifications;
