@@ -81,6 +81,7 @@ fn control(settings: &Settings, sink: Arc<Sink>, reloader: Reloader, passed: Pas
         manager::stopping();
         drop(reloading);
         let grace = policy.load().settings.timeouts.drain;
+        tracing::info!(seconds = grace.as_secs_f64(), "stopping: finishing what is in flight");
         let time_is_up = async {
             tokio::select! {
                 () = sleep(grace) => {}

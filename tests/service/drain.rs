@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::held::Held;
 use crate::manager::Manager;
 use crate::support::{Backend, Client, Gateway, Signing, by_reporting, eventually, response};
 
@@ -140,9 +141,9 @@ fn a_connection_that_sends_nothing_does_not_hold_up_the_end() {
     assert_eq!(gateway.wait_for_exit().code(), Some(0));
 }
 
-/// Connections that the kernel accepted while the process stood still.
-fn queued(connect: impl Fn() -> Client) -> Vec<Client> {
-    let mut clients: Vec<Client> = (0..50).map(|_| connect()).collect();
+/// Connections that the kernel accepts while nobody of the gateway does.
+fn queued(count: usize, connect: impl Fn() -> Client) -> Vec<Client> {
+    let mut clients: Vec<Client> = (0..count).map(|_| connect()).collect();
     for client in &mut clients {
         assert!(client.send(by_reporting().get("/queued").bytes()));
     }
@@ -152,11 +153,13 @@ fn queued(connect: impl Fn() -> Client) -> Vec<Client> {
 #[test]
 fn what_waits_in_the_queue_of_our_own_socket_is_answered_before_it_is_closed() {
     let backend = backend();
-    let mut gateway = Gateway::in_front_of(&backend);
-    gateway.signal("STOP");
-    let mut clients = queued(|| gateway.client());
+    let mut gateway = Gateway::builder().upstream(&backend).setting("threads: 1").start();
+    let held = Held::thread(gateway.pid(), "data-0");
+    // More than the thread accepts in one go, so that it hears of the end with some left.
+    let mut clients = queued(120, || gateway.client());
     gateway.signal("TERM");
-    gateway.signal("CONT");
+    gateway.wait_for_line("stopping: finishing what is in flight");
+    drop(held);
     for client in &mut clients {
         assert_eq!(client.response().status, 200);
     }
@@ -169,12 +172,12 @@ fn what_waits_in_the_queue_of_a_passed_socket_is_answered_by_one_process_or_the_
     let mut manager = Manager::started(Gateway::builder().upstream(&backend).write());
     assert_eq!(manager.client().ask(by_reporting().bytes()).status, 200);
     manager.tell("stop");
-    let mut clients = queued(|| manager.client());
+    let mut clients = queued(50, || manager.client());
     manager.tell("term");
     manager.tell("cont");
     assert_eq!(manager.wait(), "0");
     // Nobody is there now, and still nobody is refused.
-    clients.extend(queued(|| manager.client()));
+    clients.extend(queued(50, || manager.client()));
     manager.start();
     for client in &mut clients {
         assert_eq!(client.response().status, 200);

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests: whatever goes wrong here ends one")]
 
 mod drain;
+mod held;
 mod manager;
 mod notifications;
 mod reload;

@@ -1,19 +1,21 @@
 //! A stand-in for the service manager: it holds the sockets, and starts the gateway on them again and again.
 
-use std::io::{BufRead, BufReader, Lines, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 
 use tempfile::TempDir;
 
+use crate::support::wait::DEADLINE;
 use crate::support::{Client, eventually};
 
 pub(crate) struct Manager {
     child: Child,
     commands: Option<ChildStdin>,
-    answers: Lines<BufReader<ChildStdout>>,
+    answers: Receiver<String>,
     addresses: Vec<SocketAddr>,
     folder: TempDir,
     lines: Arc<Mutex<Vec<String>>>,
@@ -40,7 +42,8 @@ impl Manager {
         let lines = Arc::<Mutex<Vec<String>>>::default();
         let (stderr, written) = (BufReader::new(child.stderr.take().unwrap()), Arc::clone(&lines));
         std::thread::spawn(move || stderr.lines().map_while(Result::ok).for_each(|line| written.lock().unwrap().push(line)));
-        let answers = BufReader::new(child.stdout.take().unwrap()).lines();
+        let (stdout, (answer, answers)) = (BufReader::new(child.stdout.take().unwrap()), channel());
+        std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| answer.send(line)));
         let commands = child.stdin.take();
         let mut manager = Self { child, commands, answers, addresses: Vec::new(), folder, lines };
         for name in names {
@@ -108,7 +111,8 @@ impl Manager {
 
     #[track_caller]
     pub(crate) fn answer(&mut self, wanted: &str) -> String {
-        let answer = self.answers.next().expect("the stand-in runs").unwrap();
+        let answer =
+            self.answers.recv_timeout(DEADLINE).unwrap_or_else(|error| panic!("no answer that begins with {wanted}: {error}"));
         answer.strip_prefix(wanted).unwrap_or_else(|| panic!("{answer} instead of {wanted}")).to_owned()
     }
 

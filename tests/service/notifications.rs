@@ -1,11 +1,12 @@
 //! What the service manager is told, read as it reads it: datagrams at NOTIFY_SOCKET.
 
 use std::os::unix::net::UnixDatagram;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::held::Held;
 use crate::support::{Backend, Consumer, Gateway, RSA_1024, RSA_2048, by_reporting, eventually};
 
 /// A socket like the service manager's.
@@ -114,28 +115,6 @@ fn a_gateway_that_cannot_start_is_never_ready() {
     command.args(&environment[1..]).arg(env!("CARGO_BIN_EXE_countersign")).args(["serve", "--config"]);
     let status = command.arg(folder.path().join("countersign.yaml")).stderr(Stdio::null()).status().unwrap();
     assert_eq!((status.code(), manager.poll()), (Some(1), None));
-}
-
-/// Stands in the way of one thread for as long as it lives, as a loop without end or a broken disk would.
-struct Held(Child);
-
-impl Held {
-    fn thread(pid: u32, name: &str) -> Self {
-        let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().map(|entry| entry.unwrap().path());
-        let named = |path: &std::path::PathBuf| std::fs::read_to_string(path.join("comm")).unwrap().trim() == name;
-        let thread = threads.into_iter().find(named).unwrap();
-        let thread = thread.file_name().unwrap().to_str().unwrap().to_owned();
-        // Each system call of this one thread takes an hour more; the others go on.
-        let strace = ["-qq", "-o", "/dev/null", "-e", "inject=all:delay_enter=3600s", "-p", &thread];
-        Self(Command::new("strace").args(strace).spawn().unwrap())
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 #[test]
