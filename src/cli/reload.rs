@@ -35,7 +35,8 @@ impl Reload {
         let process = StateDirectory::holder(&state).map_err(unreadable)?.ok_or_else(|| no_gateway(&state))?;
         let asked = monotonic_usec();
         let refused = |error| Failure::new(format!("cannot signal the gateway, process {}: {error}", process.number()));
-        if !process.hang_up().map_err(|error| refused(error).hint(AS_USER))? {
+        let is_there = || StateDirectory::holder(&state).is_ok_and(|holder| holder == Some(process));
+        if !process.hang_up(is_there).map_err(|error| refused(error).hint(AS_USER))? {
             return Err(no_gateway(&state));
         }
         let verdict = self.wait_for(&state, process, asked)?;
@@ -72,7 +73,7 @@ impl Reload {
             if let Some(verdict) = verdict {
                 return Ok(verdict);
             }
-            if !process.is_running() {
+            if StateDirectory::holder(state).is_ok_and(|holder| holder != Some(process)) {
                 return Err(Failure::new("the gateway ended before it had read its files").hint("its log says why"));
             }
             if begun.elapsed() >= Duration::from_secs(self.wait) {

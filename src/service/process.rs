@@ -33,16 +33,11 @@ impl ProcessId {
         self.number
     }
 
-    /// Whether it still runs.
-    pub fn is_running(&self) -> bool {
-        Self::of(self.number).is_ok_and(|now| now == *self)
-    }
-
-    /// Sends SIGHUP; false if the process runs no more.
+    /// Sends SIGHUP, if `is_there` says of the process that it is still the one that is meant; false if not, or if it runs no more.
     ///
     /// # Errors
     /// If it may not be signalled.
-    pub fn hang_up(&self) -> io::Result<bool> {
+    pub fn hang_up(&self, is_there: impl FnOnce() -> bool) -> io::Result<bool> {
         let Some(number) = i32::try_from(self.number).ok().and_then(Pid::from_raw) else { return Ok(false) };
         let process = match pidfd_open(number, PidfdFlags::empty()) {
             Ok(process) => process,
@@ -50,7 +45,7 @@ impl ProcessId {
             Err(error) => return Err(error.into()),
         };
         // The descriptor stands for one process for good, so what is found out now holds for the signal.
-        if !self.is_running() {
+        if self.is_another() || !is_there() {
             return Ok(false);
         }
         match pidfd_send_signal(process, Signal::HUP) {
@@ -58,6 +53,11 @@ impl ProcessId {
             Err(Errno::SRCH) => Ok(false),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Whether /proc shows another process with the number. In a sandbox (`ProtectProc=invisible`) it may show none.
+    fn is_another(&self) -> bool {
+        Self::of(self.number).is_ok_and(|now| now != *self)
     }
 
     fn of(number: u32) -> io::Result<Self> {
@@ -84,7 +84,7 @@ mod tests {
     fn a_process_reads_as_it_was_written_and_runs() {
         let process = ProcessId::current().unwrap();
         assert_eq!(ProcessId::parse(&process.to_string()), Some(process));
-        assert!(process.is_running());
+        assert!(!process.is_another());
         for text in ["", "\n", "1\n", "1 2", "1 x\n", "1 2 3\n"] {
             assert_eq!(ProcessId::parse(text), None, "{text:?}");
         }
@@ -95,15 +95,16 @@ mod tests {
         // SIGHUP ends a program that does not handle it, and this one does not.
         let now = ProcessId::current().unwrap();
         let earlier = ProcessId { started: now.started - 1, ..now };
-        assert!(!earlier.is_running() && !earlier.hang_up().unwrap());
+        assert!(earlier.is_another() && !earlier.hang_up(|| true).unwrap());
+        assert!(!now.hang_up(|| false).unwrap());
     }
 
     #[test]
     fn a_process_that_ended_is_not_signalled() {
         let mut child = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
         let process = ProcessId::of(child.id()).unwrap();
-        assert!(process.hang_up().unwrap());
+        assert!(process.hang_up(|| true).unwrap());
         child.wait().unwrap();
-        assert!(!process.is_running() && !process.hang_up().unwrap());
+        assert!(!process.hang_up(|| true).unwrap());
     }
 }

@@ -1,9 +1,10 @@
 //! The state directory, ours alone, and in it the number of the process that has it.
 
 use std::fs::{File, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
+use std::time::Duration;
 
 use super::ProcessId;
 
@@ -32,30 +33,49 @@ impl StateDirectory {
         let mut options = File::options();
         let lock = options.create(true).write(true).truncate(false).mode(0o600).open(path.join(LOCK));
         let mut lock = lock.map_err(StateError::Unusable)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(StateError::InUse),
-            Err(TryLockError::Error(error)) => return Err(StateError::Unusable(error)),
+        let mut tries = 0;
+        loop {
+            match lock.try_lock() {
+                Ok(()) => break,
+                // Somebody who looks for the holder has it for a moment.
+                Err(TryLockError::WouldBlock) if tries < TRIES => std::thread::sleep(TRY_EVERY),
+                Err(TryLockError::WouldBlock) => return Err(StateError::InUse),
+                Err(TryLockError::Error(error)) => return Err(StateError::Unusable(error)),
+            }
+            tries += 1;
         }
         let text = ProcessId::current().map_err(StateError::Unusable)?.to_string();
         lock.set_len(0).and_then(|()| lock.write_all(text.as_bytes())).map_err(StateError::Unusable)?;
         Ok(Self { _lock: lock })
     }
 
-    /// The process that has a state directory, if it runs.
+    /// The process that has a state directory, if one has it now. It is the lock that tells, since /proc may be hidden from us.
     ///
     /// # Errors
     /// If that cannot be read.
     pub fn holder(path: &Path) -> io::Result<Option<ProcessId>> {
-        match std::fs::read_to_string(path.join(LOCK)) {
-            Ok(text) => Ok(ProcessId::parse(&text).filter(ProcessId::is_running)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
+        let mut lock = match File::open(path.join(LOCK)) {
+            Ok(lock) => lock,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        // Shared, so that two who look do not see each other.
+        match lock.try_lock_shared() {
+            Ok(()) => return Ok(None),
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(error)) => return Err(error),
         }
+        let mut text = String::new();
+        lock.read_to_string(&mut text)?;
+        Ok(ProcessId::parse(&text))
     }
 }
 
 const LOCK: &str = "lock";
+
+/// Whoever looks for the holder is done in far less than this, all tries together.
+const TRIES: u32 = 20;
+const TRY_EVERY: Duration = Duration::from_millis(10);
 
 #[cfg(test)]
 mod tests {
@@ -73,6 +93,22 @@ mod tests {
         assert_eq!(StateDirectory::holder(&path).unwrap(), Some(ProcessId::current().unwrap()));
         assert!(matches!(StateDirectory::lock(&path), Err(StateError::InUse)));
         drop(held);
+        assert_eq!(StateDirectory::holder(&path).unwrap(), None, "its number is still there, and it is not");
         StateDirectory::lock(&path).unwrap();
+    }
+
+    #[test]
+    fn somebody_who_looks_for_the_holder_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(StateDirectory::lock(folder.path()).unwrap());
+        let looking = File::open(folder.path().join(LOCK)).unwrap();
+        looking.lock_shared().unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(TRY_EVERY * 3);
+                looking.unlock().unwrap();
+            });
+            StateDirectory::lock(folder.path()).unwrap();
+        });
     }
 }

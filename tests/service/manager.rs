@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -14,7 +15,7 @@ use crate::support::{Client, eventually};
 
 pub(crate) struct Manager {
     child: Child,
-    commands: Option<ChildStdin>,
+    commands: ChildStdin,
     answers: Receiver<String>,
     addresses: Vec<SocketAddr>,
     folder: TempDir,
@@ -38,13 +39,13 @@ impl Manager {
             .arg(env!("CARGO_BIN_EXE_countersign"));
         command.args(["serve", "--config"]).arg(folder.path().join("countersign.yaml"));
         command.env_remove("STATE_DIRECTORY").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
+        let mut child = command.process_group(0).spawn().unwrap();
         let lines = Arc::<Mutex<Vec<String>>>::default();
         let (stderr, written) = (BufReader::new(child.stderr.take().unwrap()), Arc::clone(&lines));
         std::thread::spawn(move || stderr.lines().map_while(Result::ok).for_each(|line| written.lock().unwrap().push(line)));
         let (stdout, (answer, answers)) = (BufReader::new(child.stdout.take().unwrap()), channel());
         std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| answer.send(line)));
-        let commands = child.stdin.take();
+        let commands = child.stdin.take().unwrap();
         let mut manager = Self { child, commands, answers, addresses: Vec::new(), folder, lines };
         for name in names {
             let listening = manager.answer(&format!("listening {name} "));
@@ -106,7 +107,7 @@ impl Manager {
     }
 
     pub(crate) fn tell(&mut self, command: &str) {
-        writeln!(self.commands.as_mut().unwrap(), "{command}").unwrap();
+        writeln!(self.commands, "{command}").unwrap();
     }
 
     #[track_caller]
@@ -128,8 +129,9 @@ impl Manager {
 
 impl Drop for Manager {
     fn drop(&mut self) {
-        // It ends with its input, and the gateway with it.
-        drop(self.commands.take());
+        // The stand-in and its gateway, whatever either is at.
+        let group = format!("-{}", self.child.id());
+        let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
         let _ = self.child.wait();
         if std::thread::panicking() {
             let lines = self.lines();
