@@ -18,6 +18,8 @@
 //! | [`replay`] | nonces that were accepted |
 //! | [`refusal`] | why a request is stopped, told twice |
 //! | [`observe`] | access log, diagnostics, counts |
+//! | [`sockets`] | passed or bound |
+//! | [`service`] | what the service manager and `countersign reload` are told |
 //! | [`yaml`] | YAML with a line for every problem |
 //! | [`clock`] | the time |
 
@@ -36,4 +38,6 @@ pub mod replay;
 pub mod request;
 pub mod routes;
 pub mod serve;
+pub mod service;
+pub mod sockets;
 pub mod yaml;

@@ -1,11 +1,9 @@
 //! The running gateway: sockets, data plane, state directory, and the control plane's chores.
 
-use std::fs::{File, TryLockError};
 use std::io;
-use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use dashmap::DashMap;
@@ -16,24 +14,28 @@ use crate::gateway::Gateway;
 use crate::oauth::timestamp::Timestamp;
 use crate::observe::{Sink, VerdictCounts};
 use crate::policy::Policy;
-use crate::proxy::{ConnectionLimits, DataPlane, Shared};
+use crate::proxy::{ConnectionLimits, DataPlane, Shared, Stopped};
 use crate::replay::{Memory, NonceTable};
 use crate::request::BodyBudget;
+use crate::service::{StateDirectory, StateError};
+use crate::sockets::{ListeningSocket, PassedSockets, SocketError};
 
 /// A gateway that serves.
 #[derive(Debug)]
 pub struct Running {
     shared: Arc<Shared>,
     plane: DataPlane,
-    addresses: Vec<SocketAddr>,
+    /// Where it listens, and whether the socket was passed.
+    listening: Vec<(SocketAddr, bool)>,
+    /// Held as long as the process lives: two nonce tables on one state would each accept a replay of the other's.
     state: StateDirectory,
 }
 
 /// Why a gateway cannot start.
 #[derive(Debug)]
 pub enum StartError {
-    /// A listening socket cannot be opened.
-    Listen(SocketAddr, io::Error),
+    /// There is no socket to listen on.
+    Listen(SocketError),
     /// The state directory cannot be made or locked.
     State(PathBuf, io::Error),
     /// Another process has the state directory.
@@ -45,7 +47,7 @@ pub enum StartError {
 impl std::fmt::Display for StartError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
+            Self::Listen(error) => error.fmt(f),
             Self::State(path, error) => write!(f, "cannot use the state directory {}: {error}", path.display()),
             Self::StateInUse(path) => {
                 write!(f, "another countersign process uses the state directory {}", path.display())
@@ -61,7 +63,7 @@ impl StartError {
     /// What to do about it.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::Listen(..) => "see what has the port with: ss -ltnp; choose another with listen: or --listen",
+            Self::Listen(error) => error.hint(),
             Self::State(..) => "choose a writable directory with state_directory: or --state",
             Self::StateInUse(_) => "stop the other process, or give this one a state directory of its own",
             Self::System(_) => "the system is out of threads, memory or descriptors",
@@ -74,15 +76,14 @@ impl Running {
     ///
     /// # Errors
     /// [`StartError`]; nothing is left running.
-    pub fn start(policy: Arc<ArcSwap<Policy>>, sink: Arc<Sink>, clock: Clock) -> Result<Self, StartError> {
+    pub fn start(policy: Arc<ArcSwap<Policy>>, sink: Arc<Sink>, clock: Clock, passed: PassedSockets) -> Result<Self, StartError> {
         let settings = Arc::clone(&policy.load().settings);
-        let mut state = StateDirectory::lock(&settings.state_directory)?;
-        let listeners = listen(&settings.listen)?;
-        let addresses = listeners
-            .iter()
-            .zip(&settings.listen)
-            .map(|(listener, wanted)| listener.local_addr().map_err(|error| StartError::Listen(*wanted, error)))
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut state = StateDirectory::lock(&settings.state_directory).map_err(|error| match error {
+            StateError::InUse => StartError::StateInUse(settings.state_directory.clone()),
+            StateError::Unusable(error) => StartError::State(settings.state_directory.clone(), error),
+        })?;
+        let listeners = passed.open(&settings.listen).map_err(StartError::Listen)?;
+        let listening = listeners.iter().map(|ListeningSocket { address, is_passed, .. }| (*address, *is_passed)).collect();
         let process = random().map_err(StartError::System)?;
         let opened = NonceTable::open(&settings.state_directory, settings.verify.window, clock.clone());
         let (nonces, memory) = opened.map_err(|error| StartError::State(settings.state_directory.clone(), error))?;
@@ -100,12 +101,12 @@ impl Running {
             process,
         });
         let plane = DataPlane::start(&shared, &listeners, settings.threads).map_err(StartError::System)?;
-        Ok(Self { shared, plane, addresses, state })
+        Ok(Self { shared, plane, listening, state })
     }
 
-    /// The bound addresses, in the order of `listen`.
-    pub fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
+    /// The bound addresses, in the order of `listen`; beside each, whether its socket was passed by the service manager.
+    pub fn listening(&self) -> &[(SocketAddr, bool)] {
+        &self.listening
     }
 
     /// What the data plane's threads share.
@@ -121,6 +122,11 @@ impl Running {
     /// Whether the state directory is still the one that was locked and is written to.
     pub fn has_its_state(&self) -> bool {
         self.state.is_in_place()
+    }
+
+    /// Whether every thread has proved to be alive since this last said so.
+    pub fn beat(&self) -> bool {
+        self.plane.beat()
     }
 
     /// Forgets what is over: nonces out of the window, failures that are worked off; tells which connections found no
@@ -164,22 +170,22 @@ impl Running {
         }
     }
 
-    /// Finishes what is in flight, within `grace`.
-    pub async fn stop(self, grace: Duration) {
+    /// Finishes what is in flight, until `time_is_up` at the latest.
+    pub async fn stop(self, time_is_up: impl Future<Output = ()>) {
         self.report_observed();
         self.report_closed();
-        let cut_off = self.plane.stop(grace).await;
+        let Stopped { cut_off, whole } = self.plane.stop(time_is_up).await;
         if cut_off > 0 {
             tracing::warn!(cut_off, "connections were still open when the time to drain was over");
+        }
+        if !whole {
+            // A thread that hangs may yet accept a request: the journal is not closed as if nothing could come.
+            return;
         }
         if let Err(error) = self.shared.gateway.nonces.close() {
             tracing::error!(%error, "the nonce journal cannot be closed in order");
         }
     }
-}
-
-fn listen(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, StartError> {
-    addresses.iter().map(|address| TcpListener::bind(address).map_err(|error| StartError::Listen(*address, error))).collect()
 }
 
 fn random() -> io::Result<u64> {
@@ -210,51 +216,4 @@ fn report_memory(memory: &Memory, first_remembered: Timestamp, now: Timestamp) {
             "what was accepted before is not known: requests with timestamps up to then are refused"
         ),
     }
-}
-
-/// The state directory, ours alone as long as this lives: two nonce tables on one state would each accept a replay of the
-/// other's.
-#[derive(Debug)]
-struct StateDirectory {
-    path: PathBuf,
-    lock: File,
-    places: Vec<(PathBuf, Identity)>,
-}
-
-/// Device and inode: what a path names, told from another of the same name.
-type Identity = (u64, u64);
-
-impl StateDirectory {
-    fn lock(path: &Path) -> Result<Self, StartError> {
-        let failed = |error| StartError::State(path.to_owned(), error);
-        create_private(path).map_err(failed)?;
-        let lock = File::options().create(true).write(true).truncate(false).open(path.join("lock")).map_err(failed)?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), lock, places: Vec::new() }),
-            Err(TryLockError::WouldBlock) => Err(StartError::StateInUse(path.to_owned())),
-            Err(TryLockError::Error(error)) => Err(failed(error)),
-        }
-    }
-
-    /// What must not be replaced while it is in use: who did could lock it once more, and what is written would be lost.
-    fn remember_places(&mut self) -> io::Result<()> {
-        let (lock, nonces) = (self.path.join("lock"), self.path.join("nonces"));
-        let found = std::fs::metadata(&nonces)?;
-        self.places = vec![(lock, identity(&self.lock.metadata()?)), (nonces, identity(&found))];
-        Ok(())
-    }
-
-    fn is_in_place(&self) -> bool {
-        self.places.iter().all(|(path, known)| std::fs::metadata(path).is_ok_and(|found| identity(&found) == *known))
-    }
-}
-
-fn identity(found: &std::fs::Metadata) -> Identity {
-    use std::os::unix::fs::MetadataExt;
-    (found.dev(), found.ino())
-}
-
-fn create_private(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test sets up itself is there")]
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 fn run(arguments: &[&str]) -> Output {
@@ -14,22 +15,43 @@ fn check(arguments: &[&str]) -> (Option<i32>, String) {
     (status.code(), String::from_utf8(stdout).unwrap())
 }
 
-const CONFIG: [&str; 2] = ["--config", "config/countersign.yaml"];
+/// The files that are shipped, in one folder: where they are installed, the list is in the state directory.
+fn shipped() -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("shipped");
+    fs::create_dir_all(&folder).unwrap();
+    let put = |name: &str, text: String| {
+        // Tests run side by side, so no half of a file may be seen.
+        let fresh = tempfile::NamedTempFile::new_in(&folder).unwrap();
+        fs::write(fresh.path(), text).unwrap();
+        fresh.persist(folder.join(name)).unwrap();
+    };
+    put("consumers.yaml", fs::read_to_string("config/consumers.yaml").unwrap());
+    let config = fs::read_to_string("config/countersign.yaml").unwrap();
+    let installed = "consumers: /var/lib/countersign/consumers.yaml\n";
+    assert!(config.contains(installed), "{config}");
+    put("countersign.yaml", config.replace(installed, "consumers: consumers.yaml\n"));
+    folder
+}
+
+fn shipped_config() -> String {
+    shipped().join("countersign.yaml").display().to_string()
+}
 
 fn route(request: &str) -> String {
-    let (code, text) = check(&[&CONFIG[..], &["--route", request]].concat());
+    let (code, text) = check(&["--config", &shipped_config(), "--route", request]);
     assert_eq!(code, Some(0), "{text}");
     text
 }
 
 #[test]
 fn files_in_order_are_summed_up() {
-    let (code, text) = check(&CONFIG);
+    let folder = shipped();
+    let (code, text) = check(&["--config", folder.join("countersign.yaml").to_str().unwrap()]);
     assert_eq!(code, Some(0), "{text}");
     for part in [
         "listen     127.0.0.1:8080",
         "upstream   127.0.0.1:2990",
-        "consumers  1 in config/consumers.yaml",
+        &format!("consumers  1 in {}", folder.join("consumers.yaml").display()),
         "open     GET,HEAD /status",
         "signed   everything else",
     ] {
@@ -108,7 +130,7 @@ fn with_rules(rules: &[&str]) -> tempfile::TempDir {
 #[test]
 fn a_route_is_explained() {
     let open = route("GET /status?x=1");
-    assert!(open.contains("GET /status: open, by the rule in config/countersign.yaml:"), "{open}");
+    assert!(open.contains(&format!("GET /status: open, by the rule in {}:", shipped_config())), "{open}");
     assert!(open.contains("passes without verification"), "{open}");
     let signed = route("POST /status");
     assert!(signed.contains("POST /status: signed, because no rule matches"), "{signed}");

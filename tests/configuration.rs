@@ -46,7 +46,7 @@ fn problem(text: &str) -> String {
 #[test]
 fn two_keys_are_enough_and_the_rest_has_its_documented_default() {
     let settings = with("");
-    assert_eq!(settings.listen, ["127.0.0.1:8080".parse().unwrap()]);
+    assert_eq!(settings.listen.iter().map(|it| it.address).collect::<Vec<_>>(), ["127.0.0.1:8080".parse().unwrap()]);
     assert_eq!(settings.upstream.servers[0].authority.to_string(), "127.0.0.1:2990");
     assert!(settings.consumers.ends_with("consumers.yaml") && settings.consumers.is_absolute());
     assert_eq!(
@@ -125,6 +125,12 @@ fn every_mistake_is_told_with_its_line_and_what_to_write() {
         ("listen:\n  - 127.0.0.1:1\n  - 127.0.0.1:1", "5: 127.0.0.1:1 is listed twice"),
         ("listen: unix:/run/x", "3: listening on a `unix:` socket is not supported by this version"),
         ("listen: [{ address: 127.0.0.1:1, tls: {} }]", "3: `tls` is not supported by this version"),
+        (
+            "listen: [{ address: 127.0.0.1:1, socket: \"a:b\" }]",
+            "3: `socket` has to be the name of a passed socket, and is \"a:b\"",
+        ),
+        ("listen: [{ address: 127.0.0.1:1, socket: \"\" }]", "3: `socket` has to be the name of a passed socket"),
+        ("listen: [{ socket: web }]", "3: `address` is missing"),
         ("public_url: jira.example.com", "3: `public_url` has to be an http or https URL"),
         ("public_url: https://u:p@jira.example.com", "without query and user"),
         ("public_url: https://jira.example.com/?x", "without query and user"),
@@ -266,7 +272,7 @@ fn the_command_line_alone_is_a_configuration() {
         Source::Options(Options { upstream: upstream.to_owned(), consumers, listen: listen.map(str::to_owned), state_directory })
     };
     let settings = options("http://127.0.0.1:9", Some("127.0.0.1:0")).load().unwrap().settings;
-    assert_eq!((settings.consumers.to_str(), settings.listen[0].port()), (Some("c.yaml"), 0));
+    assert_eq!((settings.consumers.to_str(), settings.listen[0].address.port()), (Some("c.yaml"), 0));
     let problems = options("127.0.0.1:9", Some("8080")).load().unwrap_err().problems.to_string();
     assert!(problems.contains("command line: `upstream` has to be the URL of the application"), "{problems}");
     assert!(problems.contains("command line: `listen` has to be an address"), "{problems}");
@@ -276,7 +282,7 @@ fn the_command_line_alone_is_a_configuration() {
 fn the_shipped_configuration_loads_without_a_warning() {
     let loaded = config::load(Path::new("config/countersign.yaml")).unwrap();
     assert!(loaded.warnings.is_empty(), "{:#?}", loaded.warnings);
-    assert_eq!(loaded.settings.consumers, Path::new("config/consumers.yaml"));
+    assert_eq!(loaded.settings.consumers, Path::new("/var/lib/countersign/consumers.yaml"));
 }
 
 /// Top-level keys that stand in the shipped file as comments, each with the lines that belong to it.
@@ -314,7 +320,7 @@ fn what_is_commented_out_in_the_shipped_configuration_is_valid_and_the_default()
         let settings = load(&format!("{base}{block}")).unwrap_or_else(|problems| panic!("{block}\n{problems}")).settings;
         match key {
             // Examples.
-            "upstream" | "public_url" | "trusted_proxies" | "state_directory" => {}
+            "upstream" | "public_url" | "trusted_proxies" => {}
             _ => assert_eq!(without_paths(settings), without_paths(default.clone()), "{block}"),
         }
     }

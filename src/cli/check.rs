@@ -140,7 +140,7 @@ impl Findings {
     fn summary(&self) -> String {
         let mut text = String::new();
         if let Some(settings) = &self.settings {
-            let listen: Vec<String> = settings.listen.iter().map(ToString::to_string).collect();
+            let listen: Vec<String> = settings.listen.iter().map(|listener| listener.address.to_string()).collect();
             let servers: Vec<String> = settings.upstream.servers.iter().map(|server| server.authority.to_string()).collect();
             line(&mut text, "listen", &listen.join(", "));
             line(&mut text, "upstream", &servers.join(", "));
@@ -171,7 +171,7 @@ impl Findings {
         object.insert("ok", json!(self.is_ok()));
         object.insert("problems", self.problems.iter().map(problem_json).collect());
         if let Some(settings) = &self.settings {
-            object.insert("listen", json!(settings.listen));
+            object.insert("listen", settings.listen.iter().map(|listener| listener.address.to_string()).collect());
             object.insert("upstream", settings.upstream.servers.iter().map(|server| server.authority.to_string()).collect());
             object.insert("routes", settings.routes.rules().iter().map(rule_json).collect());
         }

@@ -6,6 +6,7 @@ mod check;
 mod demo;
 mod failure;
 mod keygen;
+mod reload;
 mod serve;
 mod shell;
 mod sign;
@@ -33,6 +34,8 @@ enum Command {
     Serve(serve::Serve),
     /// Check the files, and print every problem with its line
     Check(check::Check),
+    /// Have the running gateway read its files now, and wait for what became of it
+    Reload(reload::Reload),
     /// Watch a gateway at work: unsigned, signed, tampered and replayed requests
     Demo(demo::Demo),
     /// Sign a request as a consumer would, to try a gateway by hand
@@ -50,6 +53,7 @@ impl Cli {
         match self.command {
             Command::Serve(command) => command.run(),
             Command::Check(command) => command.run(),
+            Command::Reload(command) => command.run(),
             Command::Demo(command) => command.run(),
             Command::Sign(command) => command.run(),
             Command::Keygen(command) => command.run(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::interval;
+use tokio::time::{Interval, interval, sleep};
 
 use super::Failure;
 use crate::clock::Clock;
@@ -14,6 +14,8 @@ use crate::config::{Options, Settings, Source};
 use crate::consumers::reload::{self, ReloadThread, Reloader};
 use crate::observe::{Sink, install_diagnostics};
 use crate::serve::{Running, StartError};
+use crate::service::{Reloads, manager};
+use crate::sockets::{PassedSockets, SocketError};
 use crate::yaml::Problems;
 
 /// `countersign serve`
@@ -39,6 +41,8 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(self) -> Result<(), Failure> {
+        // First of all: there are no other threads yet that could look at the environment.
+        let passed = PassedSockets::from_environment().map_err(no_sockets)?;
         let (reloader, warnings) = Reloader::start(self.source()).map_err(|problems| unusable(&problems))?;
         let settings = Arc::clone(&reloader.policy().load().settings);
         let sink = Sink::open(&settings.log.file)
@@ -47,7 +51,7 @@ impl Serve {
         for warning in &warnings {
             tracing::warn!("{warning}");
         }
-        let outcome = control(&settings, Arc::clone(&sink), reloader);
+        let outcome = control(&settings, Arc::clone(&sink), reloader, passed);
         sink.flush();
         outcome
     }
@@ -63,35 +67,58 @@ impl Serve {
 }
 
 /// The control plane: signals, reloads and chores, on this thread, until a signal says stop.
-fn control(settings: &Settings, sink: Arc<Sink>, reloader: Reloader) -> Result<(), Failure> {
-    let policy = reloader.policy();
+fn control(settings: &Settings, sink: Arc<Sink>, reloader: Reloader, passed: PassedSockets) -> Result<(), Failure> {
+    let (policy, state) = (reloader.policy(), reloader.state());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(format!("cannot start: {error}")))?;
     runtime.block_on(async {
         let mut signals = Signals::install().map_err(|error| Failure::new(format!("cannot handle signals: {error}")))?;
-        let running = Running::start(Arc::clone(&policy), Arc::clone(&sink), Clock::System).map_err(unstartable)?;
+        let running = Running::start(Arc::clone(&policy), Arc::clone(&sink), Clock::System, passed).map_err(unstartable)?;
         let reloading = reload::spawn(reloader).map_err(|error| Failure::new(format!("cannot watch the files: {error}")))?;
         announce(&running, settings);
-        let whole = run_until_told(&mut signals, &running, &sink, &reloading).await;
+        let reloads = Reloads::start(Arc::clone(&policy), state);
+        let whole = run_until_told(&mut signals, &running, &sink, &reloading, reloads).await;
+        manager::stopping();
         drop(reloading);
         let grace = policy.load().settings.timeouts.drain;
-        running.stop(grace).await;
+        tracing::info!(seconds = grace.as_secs_f64(), "stopping: finishing what is in flight");
+        let time_is_up = async {
+            tokio::select! {
+                () = sleep(grace) => {}
+                () = signals.end.recv() => tracing::warn!("told again to stop: stopping at once"),
+            }
+        };
+        running.stop(time_is_up).await;
         tracing::info!("stopped");
         whole
     })
 }
 
 /// SIGHUP reloads, SIGTERM and SIGINT end it.
-async fn run_until_told(signals: &mut Signals, running: &Running, sink: &Sink, reloading: &ReloadThread) -> Result<(), Failure> {
+async fn run_until_told(
+    signals: &mut Signals,
+    running: &Running,
+    sink: &Sink,
+    reloading: &ReloadThread,
+    mut reloads: Reloads,
+) -> Result<(), Failure> {
     let mut chores = interval(SWEEP_EVERY);
     let mut report = interval(REPORT_EVERY);
+    let mut watchdog = manager::watchdog_interval().map(interval);
     loop {
         tokio::select! {
-            _ = signals.stop.recv() => return Ok(()),
-            _ = signals.interrupt.recv() => return Ok(()),
+            () = signals.end.recv() => return Ok(()),
             _ = signals.reload.recv() => {
                 sink.reopen();
-                drop(reloading.reload_now());
+                reloads.begin(reloading);
+            }
+            () = reloads.finish_one() => {}
+            () = tick(&mut watchdog) => {
+                if running.beat() {
+                    manager::alive();
+                } else {
+                    tracing::error!("a data-plane thread does not answer, so the service manager's watchdog is not fed");
+                }
             }
             _ = chores.tick() => {
                 running.sweep();
@@ -99,6 +126,7 @@ async fn run_until_told(signals: &mut Signals, running: &Running, sink: &Sink, r
                     return Err(Failure::new("the state directory was removed or replaced under the running gateway; stopping")
                         .hint("another process could use it now; requests of the window are refused after the next start"));
                 }
+                reloads.refresh_status();
                 if !running.is_whole() || !reloading.is_alive() {
                     return Err(Failure::new("a thread of the gateway ended; stopping, so that the service manager restarts it"));
                 }
@@ -109,9 +137,13 @@ async fn run_until_told(signals: &mut Signals, running: &Running, sink: &Sink, r
 }
 
 struct Signals {
-    stop: Signal,
-    interrupt: Signal,
+    end: EndSignals,
     reload: Signal,
+}
+
+struct EndSignals {
+    terminate: Signal,
+    interrupt: Signal,
 }
 
 impl Signals {
@@ -119,25 +151,45 @@ impl Signals {
         // Where the size of files is limited (setrlimit(2), RLIMIT_FSIZE), a write beyond it is to be an error like any
         // other; unhandled, this signal ends the process. A handler that was put up once stays.
         drop(signal(SignalKind::from_raw(SIGXFSZ))?);
-        Ok(Self {
-            stop: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            reload: signal(SignalKind::hangup())?,
-        })
+        let end = EndSignals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? };
+        Ok(Self { end, reload: signal(SignalKind::hangup())? })
+    }
+}
+
+impl EndSignals {
+    /// Waits for one of them.
+    async fn recv(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// The next tick, or never.
+async fn tick(interval: &mut Option<Interval>) {
+    match interval {
+        Some(interval) => drop(interval.tick().await),
+        None => std::future::pending().await,
     }
 }
 
 fn announce(running: &Running, settings: &Settings) {
     let consumers = running.shared().gateway.policy.load().consumers.len();
     let upstream = settings.upstream.servers.iter().map(|server| server.authority.to_string()).collect::<Vec<_>>().join(", ");
-    for address in running.addresses() {
-        tracing::info!(%address, upstream, consumers, threads = settings.threads, "listening");
+    for (address, is_passed) in running.listening() {
+        let socket = if *is_passed { "passed" } else { "bound" };
+        tracing::info!(%address, socket, upstream, consumers, threads = settings.threads, "listening");
     }
 }
 
 fn unusable(problems: &Problems) -> Failure {
     Failure::new(format!("the configuration cannot be used\n{problems}"))
         .hint("mend these lines and start again; countersign check --config FILE looks without starting")
+}
+
+fn no_sockets(error: SocketError) -> Failure {
+    Failure::new(error.to_string()).hint(error.hint())
 }
 
 fn unstartable(error: StartError) -> Failure {

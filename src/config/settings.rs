@@ -18,7 +18,7 @@ use crate::routes::{Routes, Rule};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// The public listeners; at least one.
-    pub listen: Vec<SocketAddr>,
+    pub listen: Vec<Listener>,
     /// The backend for all routes that name no other.
     pub upstream: Arc<Upstream>,
     /// The consumers file, or a folder of such files.
@@ -59,6 +59,15 @@ impl Settings {
         let placed = rules.enumerate().map(|(at, rule)| Rule { line: lines.get(at).copied().unwrap_or(0), ..rule });
         self.routes = Routes::new(placed.collect());
     }
+}
+
+/// One entry of `listen`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listener {
+    /// Where to listen.
+    pub address: SocketAddr,
+    /// The name of a socket that the service manager passes for it (`FileDescriptorName=`).
+    pub socket: Option<String>,
 }
 
 /// `upstream`: the backend's servers and how they are spoken to.

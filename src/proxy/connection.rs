@@ -15,6 +15,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::time::{Sleep, sleep, sleep_until};
 
 use super::exchange::exchange;
@@ -36,10 +37,12 @@ pub(super) async fn serve(plane: Rc<Plane>, stream: TcpStream, peer: Peer, place
     let mut builder = http1::Builder::new();
     builder.max_header_size(limits.header).max_headers(MAX_HEADERS).half_close(false);
     let mut connection = pin!(builder.serve_connection(io, service).with_upgrades());
-    let mut drain = plane.drain.clone();
-    let mut draining = false;
+    let mut told_to_end = pin!(until_told_to_end(plane.drain.clone(), &activity));
+    let mut ending = false;
     loop {
         tokio::select! {
+            // What has arrived is read before anything is closed.
+            biased;
             ended = &mut connection => {
                 report(&plane, peer, &limits, ended);
                 break;
@@ -52,12 +55,35 @@ pub(super) async fn serve(plane: Rc<Plane>, stream: TcpStream, peer: Peer, place
                 }
                 break;
             }
-            _ = drain.wait_for(|drain| *drain != Drain::Running), if !draining => {
-                draining = true;
+            () = &mut told_to_end, if !ending => {
+                ending = true;
                 connection.as_mut().graceful_shutdown();
             }
         }
     }
+}
+
+/// Ends when the connection is to close after the request that it is on, or at once if it is idle.
+///
+/// A request that the client had sent when the drain began is answered. So a new connection has a moment to send its first one,
+/// and a head that has begun is waited for as long as heads are.
+async fn until_told_to_end(mut drain: watch::Receiver<Drain>, activity: &Activity) {
+    if drain.wait_for(|drain| *drain != Drain::Running).await.is_err() {
+        return;
+    }
+    // The runtime asks the system for news before it comes back here, and hands the connection what it did not know of.
+    tokio::task::yield_now().await;
+    let mut patience = pin!(sleep(FIRST_REQUEST_WITHIN));
+    std::future::poll_fn(|cx| {
+        // Nothing wakes us when a request begins or ends: the connection does that itself, it is in the same task.
+        let is_over = patience.as_mut().poll(cx).is_ready();
+        match activity.phase.load(Relaxed) % 4 {
+            HEAD => Poll::Pending,
+            FRESH if !is_over => Poll::Pending,
+            _ => Poll::Ready(()),
+        }
+    })
+    .await;
 }
 
 /// Heads that hyper itself refuses, before our code, are told to the operator with what hyper answered.
@@ -270,6 +296,10 @@ const MAX_URI: usize = 65_534;
 
 /// How often a busy connection is looked at for a client that does not take its answer.
 const GLANCE: Duration = Duration::from_secs(5);
+
+/// How long a connection that was opened just before the end may take to send its first request; a client that connects
+/// sends at once, and one that connects in advance does not want us to wait.
+const FIRST_REQUEST_WITHIN: Duration = Duration::from_secs(1);
 
 /// How long a closed connection is read from, and how much, so that a client finds its answer; nginx lingers alike.
 const LINGER_FOR: Duration = Duration::from_secs(2);

@@ -6,8 +6,9 @@ pub mod headers;
 mod limits;
 mod plane;
 mod pool;
+mod pulse;
 mod response;
 mod tunnel;
 
 pub use limits::ConnectionLimits;
-pub use plane::{DataPlane, Drain, Shared};
+pub use plane::{DataPlane, Drain, Shared, Stopped};

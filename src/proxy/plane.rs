@@ -22,12 +22,14 @@ use tokio::sync::watch;
 use super::connection;
 use super::limits::{ConnectionLimits, Place};
 use super::pool::Pool;
+use super::pulse::Pulse;
 use crate::config::{Server, Upstream};
 use crate::gateway::Gateway;
 use crate::oauth::base_string::Scheme;
 use crate::observe::{Sink, VerdictCounts};
 use crate::refusal::Refusal;
 use crate::request::Peer;
+use crate::sockets::ListeningSocket;
 
 /// What the threads share.
 #[derive(Debug)]
@@ -74,6 +76,18 @@ pub struct DataPlane {
     threads: Vec<JoinHandle<()>>,
     drain: watch::Sender<Drain>,
     shared: Arc<Shared>,
+    pulse: Pulse,
+    /// As many as accept loops, and this one.
+    accepting: Arc<()>,
+}
+
+/// How the data plane ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stopped {
+    /// Connections that were still open when the time was over.
+    pub cut_off: usize,
+    /// Whether all threads ended; one that hangs may still be at work on a request.
+    pub whole: bool,
 }
 
 impl Shared {
@@ -101,11 +115,14 @@ impl DataPlane {
     ///
     /// # Errors
     /// If a socket cannot be duplicated or a thread cannot be started.
-    pub fn start(shared: &Arc<Shared>, listeners: &[StdListener], threads: NonZeroUsize) -> io::Result<Self> {
+    pub fn start(shared: &Arc<Shared>, listeners: &[ListeningSocket], threads: NonZeroUsize) -> io::Result<Self> {
         let (drain, receiver) = watch::channel(Drain::Running);
+        let (pulse, accepting) = (Pulse::of(threads.get()), Arc::new(()));
         let mut handles = Vec::with_capacity(threads.get());
         for thread in 0..threads.get() {
-            let listeners = listeners.iter().map(StdListener::try_clone).collect::<io::Result<Vec<_>>>()?;
+            let duplicate = |listener| Accepting::duplicate(listener, &accepting);
+            let listeners = listeners.iter().map(duplicate).collect::<io::Result<Vec<_>>>()?;
+            let answering = pulse.answering(thread);
             let (shared, drain) = (Arc::clone(shared), receiver.clone());
             let (ready, started) = std::sync::mpsc::sync_channel(1);
             let run = move || {
@@ -119,31 +136,57 @@ impl DataPlane {
                 // Each thread tells its connections itself: they all look at it often, and threads share nothing for that.
                 let (told, tell) = watch::channel(Drain::Running);
                 let plane = Rc::new(Plane { shared, pool, drain: tell, thread: thread as u64, requests: Cell::new(0) });
-                runtime.block_on(run(plane, drain, told, listeners));
+                runtime.block_on(async {
+                    tokio::task::spawn_local(answering.run());
+                    run(plane, drain, told, listeners).await;
+                });
             };
             handles.push(std::thread::Builder::new().name(format!("data-{thread}")).spawn(run)?);
             started.recv().unwrap_or_else(|_| Err(io::Error::other("a data-plane thread ended at once")))?;
         }
-        Ok(Self { threads: handles, drain, shared: Arc::clone(shared) })
+        Ok(Self { threads: handles, drain, shared: Arc::clone(shared), pulse, accepting })
     }
 
-    /// Finishes what is in flight, within `grace`, and ends the threads. Says how many connections were cut off.
-    pub async fn stop(self, grace: Duration) -> usize {
+    /// Finishes what is in flight, until `time_is_up` at the latest, and ends the threads.
+    pub async fn stop(self, time_is_up: impl Future<Output = ()>) -> Stopped {
         self.drain.send_replace(Drain::Draining);
         let all_closed = async {
-            while self.shared.connections.open() > 0 {
-                tokio::time::sleep(Duration::from_millis(5)).await;
+            // Connections may still come out of the queues as long as somebody accepts.
+            while Arc::strong_count(&self.accepting) > 1 || self.shared.connections.open() > 0 {
+                tokio::time::sleep(GLANCE).await;
             }
         };
-        let _ = tokio::time::timeout(grace, all_closed).await;
+        tokio::select! {
+            () = all_closed => {}
+            () = time_is_up => {}
+        }
         let cut_off = self.shared.connections.open();
         self.drain.send_replace(Drain::TimeIsUp);
+        Stopped { cut_off, whole: self.end_threads().await }
+    }
+
+    /// Waits for the threads, but not for ever: whoever wants us to end does not care that one hangs.
+    async fn end_threads(self) -> bool {
+        let all_ended = async {
+            while self.threads.iter().any(|thread| !thread.is_finished()) {
+                tokio::time::sleep(GLANCE).await;
+            }
+        };
+        if tokio::time::timeout(END_WITHIN, all_ended).await.is_err() {
+            tracing::error!("a data-plane thread hangs and is left behind");
+            return false;
+        }
         for thread in self.threads {
             if thread.join().is_err() {
                 tracing::error!("a data-plane thread had panicked");
             }
         }
-        cut_off
+        true
+    }
+
+    /// Whether every thread has proved to be alive since this last said so.
+    pub fn beat(&self) -> bool {
+        self.pulse.beat()
     }
 
     /// Whether all threads run; one that ended has panicked.
@@ -168,7 +211,7 @@ fn request_id(process: u64, thread: u64, count: u64) -> HeaderValue {
 }
 
 /// A thread's life: accept until draining, then wait until time is up.
-async fn run(plane: Rc<Plane>, mut drain: watch::Receiver<Drain>, told: watch::Sender<Drain>, listeners: Vec<StdListener>) {
+async fn run(plane: Rc<Plane>, mut drain: watch::Receiver<Drain>, told: watch::Sender<Drain>, listeners: Vec<Accepting>) {
     for listener in listeners {
         tokio::task::spawn_local(accept(Rc::clone(&plane), listener));
     }
@@ -185,7 +228,22 @@ async fn run(plane: Rc<Plane>, mut drain: watch::Receiver<Drain>, told: watch::S
     plane.pool.clear();
 }
 
-async fn accept(plane: Rc<Plane>, listener: StdListener) {
+/// One thread's duplicate of a listening socket.
+struct Accepting {
+    listener: StdListener,
+    is_passed: bool,
+    /// Dropped with the accept loop, so that the control plane knows when it has ended.
+    _alive: Arc<()>,
+}
+
+impl Accepting {
+    fn duplicate(socket: &ListeningSocket, alive: &Arc<()>) -> io::Result<Self> {
+        Ok(Self { listener: socket.socket.try_clone()?, is_passed: socket.is_passed, _alive: Arc::clone(alive) })
+    }
+}
+
+async fn accept(plane: Rc<Plane>, accepting: Accepting) {
+    let Accepting { listener, is_passed, _alive } = accepting;
     let listener = match listener.set_nonblocking(true).and_then(|()| TcpListener::from_std(listener)) {
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, "a listener cannot be used"),
@@ -197,7 +255,22 @@ async fn accept(plane: Rc<Plane>, listener: StdListener) {
                 Ok((stream, address)) => welcome(&plane, stream, address),
                 Err(error) => pause_after(error).await,
             },
-            _ = drain.wait_for(|drain| *drain != Drain::Running) => return,
+            _ = drain.wait_for(|drain| *drain != Drain::Running) => break,
+        }
+    }
+    // What waits at a passed socket waits for the next process. At our own it would be reset when the last of us closes it,
+    // though its client believes to be connected and may have sent its request.
+    if !is_passed && let Ok(listener) = listener.into_std() {
+        empty_queue(&plane, &listener);
+    }
+}
+
+/// Accepts what has been waiting. Asked of the system itself: the runtime may not have heard of it.
+fn empty_queue(plane: &Rc<Plane>, listener: &StdListener) {
+    for _ in 0..LONGEST_QUEUE {
+        let Ok((stream, address)) = listener.accept() else { return };
+        if let Ok(stream) = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream)) {
+            welcome(plane, stream, address);
         }
     }
 }
@@ -233,3 +306,12 @@ async fn pause_after(error: io::Error) {
 const KEEP_IDLE: Duration = Duration::from_secs(50);
 
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// More never wait than Linux's own bound (net.core.somaxconn); with a larger one, a flood would keep us from ending.
+const LONGEST_QUEUE: usize = 4096;
+
+/// How often the end of a drain is looked for.
+const GLANCE: Duration = Duration::from_millis(5);
+
+/// A thread with nothing left to do ends in no time.
+const END_WITHIN: Duration = Duration::from_secs(2);

@@ -24,6 +24,7 @@ use crate::config::Source;
 use crate::consumers::reload::{self, ReloadThread, Reloader};
 use crate::observe::Sink;
 use crate::serve::Running;
+use crate::sockets::PassedSockets;
 use crate::yaml::Problems;
 
 /// The consumer's key.
@@ -58,9 +59,9 @@ impl Stage {
         let (reloader, _) = Reloader::start(source).map_err(|problems| unusable(&problems))?;
         let policy = reloader.policy();
         let sink = Sink::open(&policy.load().settings.log.file).map_err(super::cannot_start)?;
-        let gateway =
-            Running::start(policy, sink, Clock::System).map_err(|error| Failure::new(error.to_string()).hint(error.hint()))?;
-        let address = *gateway.addresses().first().ok_or_else(|| Failure::new("the gateway has no address"))?;
+        let gateway = Running::start(policy, sink, Clock::System, PassedSockets::default())
+            .map_err(|error| Failure::new(error.to_string()).hint(error.hint()))?;
+        let (address, _) = *gateway.listening().first().ok_or_else(|| Failure::new("the gateway has no address"))?;
         let reloading = reload::spawn(reloader).map_err(super::cannot_start)?;
         Ok(Self { key, application, gateway, address, access_log: folder.path("access.log"), _reloading: reloading })
     }
@@ -91,7 +92,7 @@ impl Stage {
 
     /// Ends the gateway.
     pub(super) async fn strike(self) {
-        self.gateway.stop(Duration::from_secs(1)).await;
+        self.gateway.stop(tokio::time::sleep(Duration::from_secs(1))).await;
     }
 
     async fn send(&self, scene: &Scene) -> Result<Response<Bytes>, Box<dyn std::error::Error>> {

@@ -4,14 +4,14 @@ use std::net::SocketAddr;
 
 use serde_yaml::Value;
 
-use crate::config::PublicUrl;
+use crate::config::{Listener, PublicUrl};
 use crate::oauth::base_string::{Authority, Scheme};
 use crate::yaml::{Fields, Node, Report};
 
 /// `listen`: one address or several.
-pub(super) fn listeners(node: Option<Node<'_>>, report: &mut Report) -> Vec<SocketAddr> {
+pub(super) fn listeners(node: Option<Node<'_>>, report: &mut Report) -> Vec<Listener> {
     let Some(node) = node else {
-        return vec![SocketAddr::from(DEFAULT_LISTEN)];
+        return vec![Listener { address: DEFAULT_LISTEN.into(), socket: None }];
     };
     let Value::Sequence(_) = node.value() else {
         return listener(&node, report).into_iter().collect();
@@ -20,29 +20,42 @@ pub(super) fn listeners(node: Option<Node<'_>>, report: &mut Report) -> Vec<Sock
     if entries.is_empty() {
         report.problem(&node, "`listen` has no address", "write for example: listen: 127.0.0.1:8080");
     }
-    let mut addresses = Vec::new();
+    let mut listeners = Vec::<Listener>::new();
     for entry in &entries {
         match listener(entry, report) {
             // Port 0 takes a free port each time.
-            Some(address) if address.port() != 0 && addresses.contains(&address) => {
+            Some(Listener { address, .. }) if address.port() != 0 && listeners.iter().any(|it| it.address == address) => {
                 report.problem(entry, format!("{address} is listed twice"), "take one of the two out");
             }
-            address => addresses.extend(address),
+            listener => listeners.extend(listener),
         }
     }
-    addresses
+    listeners
 }
 
-fn listener(node: &Node<'_>, report: &mut Report) -> Option<SocketAddr> {
+fn listener(node: &Node<'_>, report: &mut Report) -> Option<Listener> {
     if !node.value().is_mapping() {
-        return address(node, report);
+        return Some(Listener { address: address(node, report)?, socket: None });
     }
     let mut fields = Fields::of(node, report)?;
     let found = fields.mandatory("address", report, "write for example: address: 127.0.0.1:8080");
     let address = found.and_then(|node| address(&node, report));
+    let socket = fields.get("socket").and_then(|node| socket_name(&node, report));
     fields.unsupported(&["tls"], report);
     fields.finish(report);
-    address
+    Some(Listener { address: address?, socket })
+}
+
+/// The name of a passed socket, by the rules of systemd.socket(5) for `FileDescriptorName=`.
+fn socket_name(node: &Node<'_>, report: &mut Report) -> Option<String> {
+    let text = node.text(report)?;
+    let is_name = (1..=255).contains(&text.len()) && text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b':');
+    if !is_name {
+        let hint =
+            "write the FileDescriptorName= of the .socket unit; without one a socket is called as its unit: countersign.socket";
+        report.wrong_type(node, "the name of a passed socket", hint);
+    }
+    is_name.then(|| text.to_owned())
 }
 
 fn address(node: &Node<'_>, report: &mut Report) -> Option<SocketAddr> {

@@ -1,0 +1,150 @@
+//! Restarts under load, on a socket that the service manager holds: no request is lost, none is accepted twice.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+use crate::manager::Manager;
+use crate::support::{Backend, Client, Gateway, by_reporting, eventually, response};
+
+/// What the clients of a run met.
+#[derive(Default)]
+struct Seen {
+    over: AtomicBool,
+    answered: AtomicUsize,
+    replays_refused: AtomicUsize,
+    /// Kept connections that were closed while they were idle, as a client of HTTP/1.1 has to expect at any time.
+    closed_idle: AtomicUsize,
+    longest: Mutex<Duration>,
+}
+
+impl Seen {
+    /// A client that connects anew for each request, and sends each again after its answer.
+    fn connect_each_time(&self, connect: impl Fn() -> Client) {
+        while !self.over.load(SeqCst) {
+            let request = by_reporting().get("/new").bytes();
+            let begun = Instant::now();
+            let mut client = connect();
+            assert!(client.send(&request));
+            let answer = client.try_response().expect("a request on a new connection is answered");
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            self.count(begun);
+            self.replay(&connect, &request);
+        }
+    }
+
+    /// A client that keeps its connection. One that is closed under a request that got no answer was idle: the very same request
+    /// has used up no nonce.
+    fn keep_the_connection(&self, connect: impl Fn() -> Client) {
+        let mut client = connect();
+        let mut is_new = true;
+        while !self.over.load(SeqCst) {
+            let request = by_reporting().get("/kept").bytes();
+            let begun = Instant::now();
+            client.send(&request);
+            let answer = client.try_response().or_else(|| {
+                assert!(!is_new, "a request on a new connection is answered");
+                self.closed_idle.fetch_add(1, SeqCst);
+                client = connect();
+                client.send(&request);
+                client.try_response()
+            });
+            let answer = answer.expect("a request is answered");
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            self.count(begun);
+            self.replay(&connect, &request);
+            is_new = answer.field("Connection") == Some("close");
+            if is_new {
+                client = connect();
+            }
+        }
+    }
+
+    fn count(&self, begun: Instant) {
+        self.answered.fetch_add(1, SeqCst);
+        let mut longest = self.longest.lock().unwrap();
+        *longest = begun.elapsed().max(*longest);
+    }
+
+    fn replay(&self, connect: &impl Fn() -> Client, request: &[u8]) {
+        let mut client = connect();
+        assert!(client.send(request));
+        let answer = client.try_response().expect("a replay is answered too");
+        assert_eq!((answer.status, answer.problem().as_deref()), (401, Some("nonce_used")), "{}", answer.text());
+        self.replays_refused.fetch_add(1, SeqCst);
+    }
+}
+
+#[test]
+fn restarts_under_load_lose_no_request_and_accept_no_replay() {
+    let restarts = if std::env::var_os("COUNTERSIGN_LONG").is_some() { 50 } else { 5 };
+    let backend = Backend::answering(|request| {
+        // Some are in flight for a while.
+        std::thread::sleep(Duration::from_millis(
+            request.field("X-Request-Id").map_or(0, |id| u64::from(id.as_bytes()[29] % 16) * 2),
+        ));
+        response(200, &[], b"ok")
+    });
+    let mut manager = Manager::started(Gateway::builder().upstream(&backend).write());
+    let (address, seen) = (manager.address(), Seen::default());
+    let killed = std::thread::scope(|scope| {
+        for number in 0..6 {
+            let (seen, connect) = (&seen, move || Client::connect(address));
+            scope.spawn(move || {
+                // Whatever goes wrong here ends the others too, and the test.
+                let stopper = Stopper(seen);
+                if number % 2 == 0 {
+                    seen.connect_each_time(connect)
+                } else {
+                    seen.keep_the_connection(connect)
+                }
+                drop(stopper);
+            });
+        }
+        let mut killed = 0;
+        for restart in 0..restarts {
+            let before = seen.answered.load(SeqCst);
+            eventually("requests are answered", || {
+                (seen.over.load(SeqCst) || seen.answered.load(SeqCst) > before + 30).then_some(())
+            });
+            if seen.over.load(SeqCst) {
+                break;
+            }
+            manager.end();
+            // Now and then nobody is there for a moment.
+            if restart % 3 == 0 {
+                std::thread::sleep(Duration::from_millis(300));
+            }
+            manager.start();
+            killed += 1;
+        }
+        seen.over.store(true, SeqCst);
+        killed
+    });
+    assert_eq!(killed, restarts);
+    manager.end();
+    let lines = manager.lines();
+    let count = |text: &str| lines.iter().filter(|line| line.contains(text)).count();
+    assert_eq!(count("\"message\":\"stopped\""), restarts + 1);
+    assert_eq!(count("the nonces that were accepted before are remembered"), restarts);
+    assert_eq!(count("still open when the time to drain was over"), 0);
+    println!(
+        "{restarts} restarts, {} requests answered, {} replays refused, {} idle connections closed; longest wait of a client {:?}",
+        seen.answered.load(SeqCst),
+        seen.replays_refused.load(SeqCst),
+        seen.closed_idle.load(SeqCst),
+        seen.longest.lock().unwrap(),
+    );
+    assert!(seen.answered.load(SeqCst) > restarts * 30);
+}
+
+/// Ends the run with its thread, however that ends.
+struct Stopper<'a>(&'a Seen);
+
+impl Drop for Stopper<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.over.store(true, SeqCst);
+        }
+    }
+}
