@@ -165,6 +165,8 @@ mod tests {
     use crate::oauth::key::SignatureValid;
     use crate::oauth::nonce::Nonce;
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+    use std::time::Duration;
 
     const NOW: u64 = 1_700_000_000;
     const WINDOW: Window = Window { max_age: 300, max_ahead: 300 };
@@ -418,6 +420,47 @@ mod tests {
         state.clock.set_wall(NOW);
         let refused = table.commit(SignatureValid::for_tests(), id(&table, "a", NOW, "m"), WINDOW, SHARES).map(|_| ());
         assert_eq!((refused, state.files()), (Err(NonceRefused::Forgotten), vec![]));
+    }
+
+    #[test]
+    fn while_buckets_are_dropped_and_the_clock_jumps_back_each_nonce_is_accepted_at_most_once() {
+        let state = State::new();
+        let (table, _) = state.open();
+        let ids: Vec<_> = (0..1000).map(|n| id(&table, &n.to_string(), NOW + n * 3, "n")).collect();
+        let accepted: Vec<AtomicUsize> = ids.iter().map(|_| AtomicUsize::new(0)).collect();
+        let send_all = |table: &NonceTable| {
+            for (id, accepted) in ids.iter().zip(&accepted) {
+                let passed = table.commit(SignatureValid::for_tests(), *id, WINDOW, SHARES).is_ok();
+                accepted.fetch_add(usize::from(passed), Ordering::SeqCst);
+            }
+        };
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    while !over.load(Ordering::SeqCst) {
+                        send_all(&table);
+                    }
+                });
+            }
+            for _ in 0..100 {
+                state.clock.advance(40);
+                table.sweep(WINDOW).unwrap();
+                let wall = Clock::Manual(Arc::clone(&state.clock)).wall().seconds();
+                state.clock.set_wall(wall - 15);
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            over.store(true, Ordering::SeqCst);
+        });
+        drop(table);
+        let (table, memory) = state.open();
+        assert!(matches!(memory, Memory::Whole { .. }), "{memory:?}");
+        for wall in (NOW..NOW + 3400).step_by(200) {
+            state.clock.set_wall(wall);
+            send_all(&table);
+        }
+        let counts: Vec<usize> = accepted.iter().map(|count| count.load(Ordering::SeqCst)).collect();
+        assert!(counts.iter().all(|count| *count <= 1) && counts.iter().sum::<usize>() > 100, "{counts:?}");
     }
 
     #[test]
