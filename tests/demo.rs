@@ -1,6 +1,6 @@
 //! `countersign demo`, as a newcomer runs it.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on stops")]
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
