@@ -135,6 +135,19 @@ fn the_watchdog_is_fed_while_every_thread_lives_and_not_while_one_hangs() {
 }
 
 #[test]
+fn a_manager_that_does_not_listen_keeps_nothing_from_happening() {
+    let (backend, manager) = (Backend::start(), Notifications::listen());
+    let mut gateway = manager.start(Gateway::builder().upstream(&backend), &["WATCHDOG_USEC=20000".to_owned()]);
+    // Its queue takes about ten datagrams (net.unix.max_dgram_qlen), which is a tenth of a second.
+    std::thread::sleep(Duration::from_secs(1));
+    gateway.signal("HUP");
+    gateway.wait_for_line("the consumers were read again and are as they were");
+    gateway.signal("TERM");
+    assert_eq!(gateway.wait_for_exit().code(), Some(0));
+    drop(manager);
+}
+
+#[test]
 fn a_watchdog_that_is_another_process_s_is_not_fed() {
     let (backend, manager) = (Backend::start(), Notifications::listen());
     let more = ["WATCHDOG_USEC=100000".to_owned(), "WATCHDOG_PID=1".to_owned()];
