@@ -18,6 +18,7 @@
 //! | [`replay`] | nonces that were accepted |
 //! | [`refusal`] | why a request is stopped, told twice |
 //! | [`observe`] | access log, diagnostics, counts |
+//! | [`tls`] | certificates and keys, read from files and ready to use |
 //! | [`yaml`] | YAML with a line for every problem |
 //! | [`clock`] | the time |
 
@@ -36,4 +37,5 @@ pub mod replay;
 pub mod request;
 pub mod routes;
 pub mod serve;
+pub mod tls;
 pub mod yaml;

@@ -11,12 +11,13 @@ use arc_swap::ArcSwap;
 use dashmap::DashMap;
 
 use crate::clock::Clock;
+use crate::config::Listener;
 use crate::failures::FailedSignatures;
 use crate::gateway::Gateway;
 use crate::oauth::timestamp::Timestamp;
 use crate::observe::{Sink, VerdictCounts};
 use crate::policy::Policy;
-use crate::proxy::{ConnectionLimits, DataPlane, Shared};
+use crate::proxy::{ConnectionLimits, DataPlane, FailedHandshakes, Shared};
 use crate::replay::{Memory, NonceTable};
 use crate::request::BodyBudget;
 
@@ -82,7 +83,7 @@ impl Running {
         let addresses = listeners
             .iter()
             .zip(&settings.listen)
-            .map(|(listener, wanted)| listener.local_addr().map_err(|error| StartError::Listen(*wanted, error)))
+            .map(|(listener, wanted)| listener.local_addr().map_err(|error| StartError::Listen(wanted.address, error)))
             .collect::<Result<Vec<_>, _>>()?;
         let process = random().map_err(StartError::System)?;
         let opened = NonceTable::open(&settings.state_directory, settings.verify.window, clock.clone());
@@ -94,6 +95,7 @@ impl Running {
             gateway,
             sink,
             connections: Arc::new(ConnectionLimits::default()),
+            handshakes: FailedHandshakes::default(),
             counts: VerdictCounts::default(),
             observed: VerdictCounts::default(),
             in_flight: DashMap::new(),
@@ -122,6 +124,7 @@ impl Running {
     /// place. To be called every second or so.
     pub fn sweep(&self) {
         self.report_closed();
+        self.shared.handshakes.report();
         let window = self.shared.gateway.policy.load().settings.verify.window;
         match self.shared.gateway.nonces.sweep(window) {
             Ok(0) => {}
@@ -135,6 +138,13 @@ impl Running {
     pub fn report_observed(&self) {
         if let Some(verdicts) = self.shared.observed.take_summary() {
             tracing::warn!(%verdicts, "observe: requests passed whatever their verdict");
+        }
+    }
+
+    /// Warns of certificates that expire soon. To be called every day or so.
+    pub fn report_expiring(&self) {
+        for warning in self.shared.gateway.policy.load().tls.expiring(self.shared.gateway.clock.wall()) {
+            tracing::warn!("{warning}");
         }
     }
 
@@ -173,8 +183,9 @@ impl Running {
     }
 }
 
-fn listen(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, StartError> {
-    addresses.iter().map(|address| TcpListener::bind(address).map_err(|error| StartError::Listen(*address, error))).collect()
+fn listen(listeners: &[Listener]) -> Result<Vec<TcpListener>, StartError> {
+    let bind = |address| TcpListener::bind(address).map_err(|error| StartError::Listen(address, error));
+    listeners.iter().map(|listener| bind(listener.address)).collect()
 }
 
 fn random() -> io::Result<u64> {

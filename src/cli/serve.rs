@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::interval;
+use tokio::time::{Instant, interval, interval_at};
 
 use super::Failure;
 use crate::clock::Clock;
@@ -85,6 +85,8 @@ fn control(settings: &Settings, sink: Arc<Sink>, reloader: Reloader) -> Result<(
 async fn run_until_told(signals: &mut Signals, running: &Running, sink: &Sink, reloading: &ReloadThread) -> Result<(), Failure> {
     let mut chores = interval(SWEEP_EVERY);
     let mut report = interval(REPORT_EVERY);
+    // What a start has to say about certificates is said already.
+    let mut certificates = interval_at(Instant::now() + DAY, DAY);
     loop {
         tokio::select! {
             _ = signals.stop.recv() => return Ok(()),
@@ -100,6 +102,7 @@ async fn run_until_told(signals: &mut Signals, running: &Running, sink: &Sink, r
                 }
             }
             _ = report.tick() => running.report_observed(),
+            _ = certificates.tick() => running.report_expiring(),
         }
     }
 }
@@ -122,9 +125,10 @@ impl Signals {
 
 fn announce(running: &Running, settings: &Settings) {
     let consumers = running.shared().gateway.policy.load().consumers.len();
-    let upstream = settings.upstream.servers.iter().map(|server| server.authority.to_string()).collect::<Vec<_>>().join(", ");
-    for address in running.addresses() {
-        tracing::info!(%address, upstream, consumers, threads = settings.threads, "listening");
+    let upstream = settings.upstream.servers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    for (address, listener) in running.addresses().iter().zip(&settings.listen) {
+        let tls = listener.tls.is_some();
+        tracing::info!(%address, tls, upstream, consumers, threads = settings.threads, "listening");
     }
 }
 
@@ -141,6 +145,8 @@ const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
 /// Often enough that a trial run is noticed in the log, seldom enough that it does not fill it.
 const REPORT_EVERY: Duration = Duration::from_secs(60);
+
+const DAY: Duration = Duration::from_secs(86_400);
 
 const AFTER_HELP: &str = "\
 Examples:

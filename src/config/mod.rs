@@ -6,6 +6,7 @@ mod restart;
 mod review;
 mod settings;
 mod state_directory;
+mod tls;
 
 pub(crate) use load::load_document;
 pub use load::{Loaded, MAX_SIZE, Options, Refused, Source, load};
@@ -14,3 +15,4 @@ pub use settings::{
     BodyHashPolicy, HostHeader, IdentityHeaders, Limits, Log, LogFormat, LogLevel, LogTarget, PublicUrl, RefusalSettings, Reveal,
     Server, Settings, Timeouts, Upstream, VerifySettings,
 };
+pub use tls::{CertificatePair, ClientCertificates, Listener, ListenerTls, PemFile, UpstreamTls};

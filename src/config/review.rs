@@ -63,7 +63,7 @@ fn review_trust(settings: &Settings, top: &Node<'_>, report: &mut Report) {
 
 /// A `public_url` speaks of a proxy. One on this machine is the only peer of a loopback listener; elsewhere there may be none.
 fn review_missing_proxies(settings: &Settings, top: &Node<'_>, report: &mut Report) {
-    let (message, hint) = if settings.listen.iter().all(|address| address.ip().is_loopback()) {
+    let (message, hint) = if settings.listen.iter().all(|listener| listener.address.ip().is_loopback()) {
         (
             "no proxy is trusted: all clients have the proxy's address, to `allow_from` and to the limits for each address",
             "write trusted_proxies: [127.0.0.1, \"::1\"] if the proxy sets X-Forwarded-For",

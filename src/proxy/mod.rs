@@ -2,12 +2,15 @@
 
 mod connection;
 mod exchange;
+mod handshake;
 pub mod headers;
 mod limits;
 mod plane;
 mod pool;
 mod response;
+mod stream;
 mod tunnel;
 
+pub use handshake::FailedHandshakes;
 pub use limits::ConnectionLimits;
 pub use plane::{DataPlane, Drain, Shared};

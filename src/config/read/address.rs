@@ -1,48 +1,51 @@
 //! Where to listen, and what clients believe to talk to.
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use serde_yaml::Value;
 
-use crate::config::PublicUrl;
+use super::tls;
+use crate::config::{Listener, PublicUrl};
 use crate::oauth::base_string::{Authority, Scheme};
 use crate::yaml::{Fields, Node, Report};
 
 /// `listen`: one address or several.
-pub(super) fn listeners(node: Option<Node<'_>>, report: &mut Report) -> Vec<SocketAddr> {
+pub(super) fn listeners(node: Option<Node<'_>>, base: &Path, report: &mut Report) -> Vec<Listener> {
     let Some(node) = node else {
-        return vec![SocketAddr::from(DEFAULT_LISTEN)];
+        return vec![Listener { address: SocketAddr::from(DEFAULT_LISTEN), tls: None }];
     };
     let Value::Sequence(_) = node.value() else {
-        return listener(&node, report).into_iter().collect();
+        return listener(&node, base, report).into_iter().collect();
     };
     let entries = node.entries(report);
     if entries.is_empty() {
         report.problem(&node, "`listen` has no address", "write for example: listen: 127.0.0.1:8080");
     }
-    let mut addresses = Vec::new();
+    let mut listeners: Vec<Listener> = Vec::new();
     for entry in &entries {
-        match listener(entry, report) {
+        match listener(entry, base, report) {
             // Port 0 takes a free port each time.
-            Some(address) if address.port() != 0 && addresses.contains(&address) => {
+            Some(Listener { address, .. }) if address.port() != 0 && listeners.iter().any(|it| it.address == address) => {
                 report.problem(entry, format!("{address} is listed twice"), "take one of the two out");
             }
-            address => addresses.extend(address),
+            listener => listeners.extend(listener),
         }
     }
-    addresses
+    listeners
 }
 
-fn listener(node: &Node<'_>, report: &mut Report) -> Option<SocketAddr> {
+fn listener(node: &Node<'_>, base: &Path, report: &mut Report) -> Option<Listener> {
     if !node.value().is_mapping() {
-        return address(node, report);
+        return Some(Listener { address: address(node, report)?, tls: None });
     }
     let mut fields = Fields::of(node, report)?;
     let found = fields.mandatory("address", report, "write for example: address: 127.0.0.1:8080");
     let address = found.and_then(|node| address(&node, report));
-    fields.unsupported(&["tls"], report);
+    let tls = fields.get("tls").map(|node| tls::listener(&node, base, report));
     fields.finish(report);
-    address
+    // A listener whose `tls` can't be read is none, and never one that speaks clear text.
+    Some(Listener { address: address?, tls: tls.map_or(Some(None), |tls| tls.map(Some))? })
 }
 
 fn address(node: &Node<'_>, report: &mut Report) -> Option<SocketAddr> {
