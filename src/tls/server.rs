@@ -133,12 +133,12 @@ struct ByName(Vec<Certificate>);
 
 impl ResolvesServerCert for ByName {
     /// The first that has the name and suits the client; without such the first that suits it, as a client that is given
-    /// some certificate can say what it dislikes about it.
+    /// some certificate can say what it dislikes about it. Where none suits, rustls finds that out, and says so.
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let suits = |it: &&Certificate| it.key.key.choose_scheme(hello.signature_schemes()).is_some();
         let name = hello.server_name().map(|name| name.to_ascii_lowercase());
         let named = name.and_then(|name| self.0.iter().filter(|it| it.facts.is_for(&name)).find(suits));
-        named.or_else(|| self.0.iter().find(suits)).map(|it| Arc::clone(&it.key))
+        named.or_else(|| self.0.iter().find(suits)).or(self.0.first()).map(|it| Arc::clone(&it.key))
     }
 }
 
