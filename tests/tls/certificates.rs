@@ -6,52 +6,54 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 /// A certificate authority with a folder for all that it issues.
-pub struct Authority {
+pub(super) struct Authority {
     folder: TempDir,
 }
 
 /// A certificate and its key.
 #[derive(Clone)]
-pub struct Pair {
-    pub certificate: PathBuf,
-    pub key: PathBuf,
+pub(super) struct Pair {
+    pub(super) certificate: PathBuf,
+    pub(super) key: PathBuf,
 }
 
 /// The kinds of keys in use.
 #[derive(Clone, Copy)]
-pub enum Kind {
+pub(super) enum Kind {
     Ecdsa,
     Rsa,
     ShortRsa,
 }
 
 impl Authority {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let new = Self { folder };
         let mut request = request(Kind::Ecdsa);
-        request.arg("-x509").args(["-subj", "/CN=Countersign test authority", "-days", "3650"]);
+        // Each has a name of its own: two of one name would be one authority with two keys.
+        let name = new.folder.path().file_name().unwrap().to_str().unwrap();
+        request.arg("-x509").args(["-subj", &format!("/CN=Countersign test authority {name}"), "-days", "3650"]);
         request.arg("-keyout").arg(new.path("ca.key")).arg("-out").arg(new.path("ca.pem"));
         run(&mut request);
         new
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// The authority's own certificate.
-    pub fn ca(&self) -> PathBuf {
+    pub(super) fn ca(&self) -> PathBuf {
         self.path("ca.pem")
     }
 
     /// A certificate for these names, such as `DNS:localhost`, that holds for a year.
-    pub fn issue(&self, file: &str, names: &str) -> Pair {
+    pub(super) fn issue(&self, file: &str, names: &str) -> Pair {
         self.issue_as(file, names, Kind::Ecdsa, 365)
     }
 
     /// A certificate of another kind, or with another validity in days.
-    pub fn issue_as(&self, file: &str, names: &str, kind: Kind, days: u32) -> Pair {
+    pub(super) fn issue_as(&self, file: &str, names: &str, kind: Kind, days: u32) -> Pair {
         let pair = self.pair(file);
         let mut request = request(kind);
         request.arg("-x509").arg("-CA").arg(self.ca()).arg("-CAkey").arg(self.path("ca.key"));
@@ -63,7 +65,7 @@ impl Authority {
     }
 
     /// A certificate that held for the year 2020.
-    pub fn issue_expired(&self, file: &str, names: &str) -> Pair {
+    pub(super) fn issue_expired(&self, file: &str, names: &str) -> Pair {
         let pair = self.pair(file);
         let (config, csr) = (self.path("ca.cnf"), self.path("request.csr"));
         let folder = self.folder.path().display();
@@ -90,18 +92,18 @@ impl Authority {
 
 impl Pair {
     /// The two settings of the pair.
-    pub fn yaml(&self) -> String {
+    pub(super) fn yaml(&self) -> String {
         format!("certificate: {}, key: {}", self.certificate.display(), self.key.display())
     }
 
     /// The certificate's serial number in capital hexadecimal digits.
-    pub fn serial(&self) -> String {
+    pub(super) fn serial(&self) -> String {
         serial_of(&std::fs::read(&self.certificate).unwrap())
     }
 }
 
 /// The serial number of a PEM certificate.
-pub fn serial_of(pem: &[u8]) -> String {
+pub(super) fn serial_of(pem: &[u8]) -> String {
     let said = super::client::with_input(Command::new("openssl").args(["x509", "-noout", "-serial"]), pem);
     said.out.trim().strip_prefix("serial=").unwrap_or_else(|| panic!("no certificate: {}", said.out)).to_owned()
 }
@@ -118,12 +120,12 @@ fn request(kind: Kind) -> Command {
 }
 
 /// Runs a command that has to succeed.
-pub fn run(command: &mut Command) {
+pub(super) fn run(command: &mut Command) {
     let output = command.stdin(Stdio::null()).output().unwrap();
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// Copies a file in place, without the name pointing to another file for a moment.
-pub fn overwrite(from: &Path, to: &Path) {
+pub(super) fn overwrite(from: &Path, to: &Path) {
     std::fs::write(to, std::fs::read(from).unwrap()).unwrap();
 }

@@ -9,14 +9,14 @@ use super::certificates::{Pair, serial_of};
 
 /// What a program said.
 #[derive(Debug)]
-pub struct Said {
-    pub succeeded: bool,
-    pub out: String,
-    pub err: String,
+pub(super) struct Said {
+    pub(super) succeeded: bool,
+    pub(super) out: String,
+    pub(super) err: String,
 }
 
 /// Runs a program on this input.
-pub fn with_input(command: &mut Command, input: &[u8]) -> Said {
+pub(super) fn with_input(command: &mut Command, input: &[u8]) -> Said {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // A program that ended already takes no input.
     let _ = child.stdin.take().unwrap().write_all(input);
@@ -26,19 +26,19 @@ pub fn with_input(command: &mut Command, input: &[u8]) -> Said {
 }
 
 /// `openssl s_client`, which shakes hands, tells about it and leaves.
-pub fn s_client(address: SocketAddr, arguments: &[&str]) -> Said {
+pub(super) fn s_client(address: SocketAddr, arguments: &[&str]) -> Said {
     with_input(Command::new("openssl").args(["s_client", "-connect", &address.to_string()]).args(arguments), b"")
 }
 
 /// The serial number of the certificate that a client gets who asks for this name.
-pub fn serial_for(address: SocketAddr, name: &str, arguments: &[&str]) -> String {
+pub(super) fn serial_for(address: SocketAddr, name: &str, arguments: &[&str]) -> String {
     let mut all = if name.is_empty() { vec!["-noservername"] } else { vec!["-servername", name] };
     all.extend_from_slice(arguments);
     serial_of(s_client(address, &all).out.as_bytes())
 }
 
 /// A request by curl.
-pub struct Curl {
+pub(super) struct Curl {
     command: Command,
     name: String,
     address: SocketAddr,
@@ -46,16 +46,16 @@ pub struct Curl {
 
 /// What curl got.
 #[derive(Debug)]
-pub struct Got {
+pub(super) struct Got {
     /// 0: there was no response.
-    pub status: u16,
-    pub body: String,
+    pub(super) status: u16,
+    pub(super) body: String,
     /// curl's words where it failed.
-    pub err: String,
+    pub(super) err: String,
 }
 
 /// A request to the gateway under this name.
-pub fn curl(address: SocketAddr, name: &str, ca: &Path) -> Curl {
+pub(super) fn curl(address: SocketAddr, name: &str, ca: &Path) -> Curl {
     let mut command = Command::new("curl");
     command.args(["--silent", "--show-error", "--max-time", "30", "--noproxy", "*", "--write-out", "\n%{http_code}"]);
     command.arg("--cacert").arg(ca).args(["--resolve", &format!("{name}:{}:{}", address.port(), address.ip())]);
@@ -63,18 +63,18 @@ pub fn curl(address: SocketAddr, name: &str, ca: &Path) -> Curl {
 }
 
 impl Curl {
-    pub fn args(mut self, arguments: &[&str]) -> Self {
+    pub(super) fn args(mut self, arguments: &[&str]) -> Self {
         self.command.args(arguments);
         self
     }
 
     /// Shows a client certificate.
-    pub fn with(mut self, pair: &Pair) -> Self {
+    pub(super) fn with(mut self, pair: &Pair) -> Self {
         self.command.arg("--cert").arg(&pair.certificate).arg("--key").arg(&pair.key);
         self
     }
 
-    pub fn get(mut self, path: &str) -> Got {
+    pub(super) fn get(mut self, path: &str) -> Got {
         let url = format!("https://{}:{}{path}", self.name, self.address.port());
         let said = with_input(self.command.arg(url), b"");
         let (body, status) = said.out.rsplit_once('\n').unwrap_or(("", "0"));

@@ -110,9 +110,9 @@ fn other_files_may_be_named_while_the_gateway_runs() {
     wait_for_serial(&gateway, &second);
     assert_eq!(curl(gateway.address(), "localhost", &authority.ca()).get("/opened/a").status, 200);
     // What speaks TLS now goes on to do so until the next start, whatever the file says.
-    let clear = format!("listen: [{{ address: \"127.0.0.1:0\" }}]\n");
+    let clear = "listen: [{ address: \"127.0.0.1:0\" }]\n";
     let without: String = text.lines().filter(|line| !line.starts_with("listen")).map(|line| format!("{line}\n")).collect();
-    std::fs::write(&file, without + &clear).unwrap();
+    std::fs::write(&file, without + clear).unwrap();
     gateway.wait_for_line("taken at the next start");
     assert_eq!(curl(gateway.address(), "localhost", &authority.ca()).get("/open/a").status, 200);
 }

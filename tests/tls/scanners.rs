@@ -24,7 +24,10 @@ fn sslyze_finds_no_weakness() {
     let wrong: Vec<&str> = compliance.lines().map(str::trim).filter(|line| line.starts_with("* ")).collect();
     assert!(matches!(wrong[..], [one] if one.starts_with("* certificate_path_validation: ")), "{compliance}");
 
-    let report: Value = serde_json::from_slice(&std::fs::read(report).unwrap()).unwrap();
+    // Its numbers are Python's, some of them larger than any of ours.
+    let smaller = "import json, sys; json.dump(json.load(sys.stdin, parse_int=str), sys.stdout)";
+    let report = with_input(tools::python_alone().args(["-c", smaller]), &std::fs::read(report).unwrap());
+    let report: Value = serde_json::from_str(&report.out).unwrap();
     let scanned = &report["server_scan_results"][0]["scan_result"];
     let result = |scan: &str| {
         let found = &scanned[scan];

@@ -15,7 +15,9 @@ fn an_https_upstream_is_reached_where_its_authority_is_named() {
     let authority = Authority::new();
     let application = Application::start(&authority.issue("app", "DNS:localhost,IP:127.0.0.1"), None);
     for host in ["localhost", "127.0.0.1"] {
-        let gateway = application.behind(host, &format!("ca: {}", authority.ca().display())).start();
+        let gateway = application.behind(host, &format!("ca: {}", authority.ca().display()));
+        // One thread, and so one pool.
+        let gateway = gateway.setting("threads: 1").start();
         let seen = admitted(&gateway);
         assert_eq!(seen["headers"]["x-oauth-consumer"], CONSUMER);
         // One connection serves both requests.
@@ -52,13 +54,15 @@ fn without_a_ca_the_systems_authorities_count() {
     let application = Application::start(&authority.issue("app", "DNS:localhost"), None);
     let system = format!("SSL_CERT_FILE={}", authority.ca().display());
     let short = Gateway::builder().upstream_setting(&format!("https://localhost:{}", application.port));
-    admitted(&short.through(&["env", &system]).start());
+    admitted(&short.through(&["env", "--unset=SSL_CERT_DIR", &system]).start());
     // A system without any is a problem, and not one of the first request.
     let nothing = format!("SSL_CERT_FILE={}", authority.path("nothing.pem").display());
     std::fs::write(authority.path("nothing.pem"), "").unwrap();
     let folder = application.behind("localhost", "host: upstream").write();
     let mut check = std::process::Command::new("env");
-    check.args([&nothing, env!("CARGO_BIN_EXE_countersign"), "check", "--config"]).arg(folder.path().join("countersign.yaml"));
+    check
+        .args(["--unset=SSL_CERT_DIR", &nothing, env!("CARGO_BIN_EXE_countersign"), "check", "--config"])
+        .arg(folder.path().join("countersign.yaml"));
     let output = check.output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(!output.status.success() && said.contains("countersign.yaml:1: the system has no certificate authorities"), "{said}");
