@@ -389,7 +389,8 @@ fn settings_go_live_but_for_those_that_need_a_restart() {
     let SettingsOutcome::Replaced { needs_restart, .. } = outcome else { panic!("{outcome:?}") };
     assert_eq!(needs_restart, ["listen", "limits.nonces", "limits.nonces_per_consumer"]);
     let now = policy.load_full();
-    assert_eq!(now.settings.listen, ["127.0.0.1:1".parse().unwrap()]);
+    let listen: Vec<String> = now.settings.listen.iter().map(|listener| listener.address.to_string()).collect();
+    assert_eq!(listen, ["127.0.0.1:1"]);
     assert_eq!((now.settings.limits.nonces, now.settings.limits.parameters), (4_000_000, 20));
     assert_eq!(now.settings.refusals.reveal, countersign::config::Reveal::Diagnosis);
     assert_eq!(keys(&policy), ["b"]);

@@ -1,11 +1,14 @@
 //! The TLS handshake of a client: within its time, in the connection's own task, and told about when it fails.
 
-use std::io::ErrorKind;
+use std::io::{
+    self,
+    ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof},
+};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustls::ServerConfig;
+use rustls::{AlertDescription, ServerConfig};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
@@ -32,7 +35,7 @@ pub(super) async fn shake(
     };
     let why = match accepted {
         Ok(Ok(stream)) => return Some(Stream::tls(stream)),
-        Ok(Err(error)) if is_departure(error.kind()) => {
+        Ok(Err(error)) if is_departure(&error) => {
             // Monitors that only look whether the port is open, and clients that gave up.
             tracing::debug!(%peer, %error, "a client left during the TLS handshake");
             plane.shared.counts.add("handshake_left");
@@ -47,8 +50,10 @@ pub(super) async fn shake(
     None
 }
 
-fn is_departure(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted)
+fn is_departure(error: &io::Error) -> bool {
+    let polite = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    matches!(polite, Some(rustls::Error::AlertReceived(AlertDescription::CloseNotify)))
+        || matches!(error.kind(), UnexpectedEof | ConnectionReset | BrokenPipe | ConnectionAborted)
 }
 
 /// Handshakes that failed since somebody was told.

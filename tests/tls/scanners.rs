@@ -92,7 +92,8 @@ fn testssl_finds_no_weakness() {
 }
 
 /// What testssl finds that is no weakness of the gateway, and why.
-const NO_WEAKNESS_OF_OURS: [(&str, &str); 5] = [
+const NO_WEAKNESS_OF_OURS: [(&str, &str); 6] = [
+    ("sessionresumption", "testssl cannot look at tickets of TLS 1.2 where there are none: sessions are kept here"),
     ("engine_problem", "about the openssl that testssl uses"),
     ("cert_chain_of_trust", "the authority is the test's own"),
     ("cert_revocation", "which names no place for revocations in its certificates"),
