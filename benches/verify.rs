@@ -133,7 +133,7 @@ fn policy(public_pem: &str) -> Policy {
     std::fs::write(&config_path, "upstream: http://127.0.0.1:1\nconsumers: consumers.yaml\n").expect("a configuration");
     let settings: Settings = config::load(&config_path).expect("a sound configuration").settings;
     let list = consumers::load(&settings.consumers, &LoadPolicy::of(&settings)).expect("sound consumers").list;
-    Policy { settings: Arc::new(settings), consumers: Arc::new(list) }
+    Policy { settings: Arc::new(settings), consumers: Arc::new(list), tls: Arc::default() }
 }
 
 fn sign(key: &SigningKey<Sha1>) -> Vec<Signed> {

@@ -20,6 +20,7 @@
 //! | [`observe`] | access log, diagnostics, counts |
 //! | [`sockets`] | passed or bound |
 //! | [`service`] | what the service manager and `countersign reload` are told |
+//! | [`tls`] | certificates and keys, read from files and ready to use |
 //! | [`yaml`] | YAML with a line for every problem |
 //! | [`clock`] | the time |
 
@@ -40,4 +41,5 @@ pub mod routes;
 pub mod serve;
 pub mod service;
 pub mod sockets;
+pub mod tls;
 pub mod yaml;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::config::Settings;
 use crate::consumers::ConsumerList;
+use crate::tls::Tls;
 
 /// The configuration and the consumers, as they stood when the request came.
 #[derive(Debug)]
@@ -12,4 +13,6 @@ pub struct Policy {
     pub settings: Arc<Settings>,
     /// consumers.yaml.
     pub consumers: Arc<ConsumerList>,
+    /// The certificates and keys that countersign.yaml names.
+    pub tls: Arc<Tls>,
 }

@@ -14,7 +14,7 @@ use crate::gateway::Gateway;
 use crate::oauth::timestamp::Timestamp;
 use crate::observe::{Sink, VerdictCounts};
 use crate::policy::Policy;
-use crate::proxy::{ConnectionLimits, DataPlane, Shared, Stopped};
+use crate::proxy::{ConnectionLimits, DataPlane, FailedHandshakes, Shared, Stopped};
 use crate::replay::{Memory, NonceTable};
 use crate::request::BodyBudget;
 use crate::service::{StateDirectory, StateError};
@@ -95,6 +95,7 @@ impl Running {
             gateway,
             sink,
             connections: Arc::new(ConnectionLimits::default()),
+            handshakes: FailedHandshakes::default(),
             counts: VerdictCounts::default(),
             observed: VerdictCounts::default(),
             in_flight: DashMap::new(),
@@ -133,6 +134,7 @@ impl Running {
     /// place. To be called every second or so.
     pub fn sweep(&self) {
         self.report_closed();
+        self.shared.handshakes.report();
         let window = self.shared.gateway.policy.load().settings.verify.window;
         match self.shared.gateway.nonces.sweep(window) {
             Ok(0) => {}
@@ -146,6 +148,13 @@ impl Running {
     pub fn report_observed(&self) {
         if let Some(verdicts) = self.shared.observed.take_summary() {
             tracing::warn!(%verdicts, "observe: requests passed whatever their verdict");
+        }
+    }
+
+    /// Warns of certificates that expire soon. To be called every day or so.
+    pub fn report_expiring(&self) {
+        for warning in self.shared.gateway.policy.load().tls.expiring(self.shared.gateway.clock.wall()) {
+            tracing::warn!("{warning}");
         }
     }
 

@@ -124,7 +124,6 @@ fn every_mistake_is_told_with_its_line_and_what_to_write() {
         ("listen: []", "3: `listen` has no address"),
         ("listen:\n  - 127.0.0.1:1\n  - 127.0.0.1:1", "5: 127.0.0.1:1 is listed twice"),
         ("listen: unix:/run/x", "3: listening on a `unix:` socket is not supported by this version"),
-        ("listen: [{ address: 127.0.0.1:1, tls: {} }]", "3: `tls` is not supported by this version"),
         (
             "listen: [{ address: 127.0.0.1:1, socket: \"a:b\" }]",
             "3: `socket` has to be the name of a passed socket, and is \"a:b\"",
@@ -192,16 +191,54 @@ fn consumers_are_named_and_do_not_stand_here() {
 }
 
 #[test]
-fn an_upstream_is_a_plain_http_server() {
+fn what_is_wrong_with_the_tls_of_a_listener_is_told_and_no_clear_text_is_spoken_instead() {
+    let pair = "{ certificate: c.pem, key: k.pem }";
+    for (tls, told) in [
+        ("{}", "3: `certificate` is missing; write for example: tls: { certificate: fullchain.pem, key: privkey.pem }"),
+        ("{ certificate: c.pem }", "3: `key` is missing"),
+        ("{ key: k.pem }", "3: `certificate` is missing"),
+        ("{ certificate: [], key: k.pem }", "3: `tls.certificate` has to be a text, and is a list"),
+        ("{ certificate: c.pem, key: \"\" }", "3: `tls.key` is empty; write a path"),
+        ("", "3: `tls` has no value; it has to be a map"),
+        ("true", "3: `tls` has to be a map, and is `true`"),
+        ("[]", "3: `tls` has no certificate"),
+        ("[c.pem]", "3: `tls` has to be a map, and is \"c.pem\""),
+        ("{ certificates: [] }", "3: `tls.certificates` has no certificate"),
+        (&format!("{{ certificates: [{pair}], key: k.pem }}"), "3: `tls.key` stands beside `certificates`"),
+        ("{ certificate: c.pem, key: k.pem, client_Ca: x }", "3: unknown key `tls.client_Ca`; did you mean `client_ca`?"),
+        ("{ certificate: c.pem, key: k.pem, client_certificate: optional }", "has no meaning without `client_ca`"),
+        (
+            "{ certificate: c.pem, key: k.pem, client_ca: a, client_certificate: no }",
+            "3: `tls.client_certificate` has no such value",
+        ),
+        (
+            "[{ certificate: c.pem, key: k.pem, client_ca: a }]",
+            "3: `client_ca` stands with one certificate, and concerns the listener",
+        ),
+    ] {
+        let text = format!("upstream: http://a\nconsumers: c.yaml\nlisten: [{{ address: \"127.0.0.1:1\", tls: {tls} }}]\n");
+        let found = problems(&text);
+        assert!(found.iter().any(|problem| problem.contains(told)), "{tls}: {found:#?}");
+    }
+}
+
+#[test]
+fn an_upstream_is_an_http_or_https_server() {
     for (upstream, told) in [
         ("127.0.0.1:2990", "1: `upstream` has to be the URL of the application"),
-        ("https://a", "1: an https upstream is not supported by this version"),
+        ("https://a/jira", "write only https://HOST:PORT"),
+        ("https://a..b", "1: no certificate can be for the host of https://a..b; name what its certificate has with server_name"),
         ("unix:/run/app", "1: a `unix:` upstream is not supported by this version"),
         ("http://a/jira", "1: `upstream` has a path, \"/jira\", and paths are forwarded as they are received"),
         ("http://user@a", "1: `upstream` has to be the URL"),
         ("{ servers: [] }", "1: `upstream.servers` is an empty list"),
         ("{ servers: [http://a], health: {} }", "1: `upstream.health` is not supported by this version"),
-        ("{ servers: [http://a], ca: x }", "1: `upstream.ca` is not supported by this version"),
+        ("{ servers: [http://a], ca: x }", "1: `upstream` has settings for TLS, and no server with https"),
+        ("{ servers: [http://a], server_name: x }", "1: `upstream` has settings for TLS, and no server with https"),
+        ("{ servers: [https://a], client_key: x }", "1: `upstream.client_key` stands without `client_certificate`"),
+        ("{ servers: [https://a], client_certificate: x }", "1: `upstream.client_certificate` stands without `client_key`"),
+        ("{ servers: [https://a], server_name: \"a:443\" }", "1: `upstream.server_name` has to be a name that a certificate can"),
+        ("{ servers: [https://a], ca: }", "1: `upstream.ca` has no value"),
         ("{ server: [http://a] }", "1: `servers` is missing"),
     ] {
         let found = problems(&format!("upstream: {upstream}\nconsumers: c.yaml\n"));
@@ -321,6 +358,7 @@ fn what_is_commented_out_in_the_shipped_configuration_is_valid_and_the_default()
         match key {
             // Examples.
             "upstream" | "public_url" | "trusted_proxies" => {}
+            "listen" if block.contains("tls:") => {}
             _ => assert_eq!(without_paths(settings), without_paths(default.clone()), "{block}"),
         }
     }

@@ -11,10 +11,11 @@ use serde_json::{Value, json};
 
 use super::failure::Failure;
 use super::print;
-use crate::config::{Settings, Source};
+use crate::config::{Listener, Settings, Source};
 use crate::consumers::{self, ConsumerList, LoadPolicy};
 use crate::request::is_forwarded;
 use crate::routes::{Access, Decision, Rule};
+use crate::tls;
 use crate::yaml::{Problem, Problems};
 
 /// Check the files, and print every problem with its line
@@ -90,6 +91,10 @@ fn check_all(path: &Path) -> Findings {
     match Source::File(path.to_owned()).load() {
         Ok(loaded) => {
             findings.problems = loaded.warnings;
+            match tls::load(&loaded.settings, &loaded.document, &tls::Files::default(), None, LoadPolicy::by_default().now) {
+                Ok(tls) => findings.problems.extend(tls.warnings),
+                Err(Problems(problems)) => findings.problems.extend(problems),
+            }
             findings.take_consumers(consumers::load(&loaded.settings.consumers, &LoadPolicy::of(&loaded.settings)));
             findings.settings = Some(loaded.settings);
         }
@@ -140,8 +145,8 @@ impl Findings {
     fn summary(&self) -> String {
         let mut text = String::new();
         if let Some(settings) = &self.settings {
-            let listen: Vec<String> = settings.listen.iter().map(|listener| listener.address.to_string()).collect();
-            let servers: Vec<String> = settings.upstream.servers.iter().map(|server| server.authority.to_string()).collect();
+            let listen: Vec<String> = settings.listen.iter().map(listener_text).collect();
+            let servers: Vec<String> = settings.upstream.servers.iter().map(ToString::to_string).collect();
             line(&mut text, "listen", &listen.join(", "));
             line(&mut text, "upstream", &servers.join(", "));
         }
@@ -171,8 +176,8 @@ impl Findings {
         object.insert("ok", json!(self.is_ok()));
         object.insert("problems", self.problems.iter().map(problem_json).collect());
         if let Some(settings) = &self.settings {
-            object.insert("listen", settings.listen.iter().map(|listener| listener.address.to_string()).collect());
-            object.insert("upstream", settings.upstream.servers.iter().map(|server| server.authority.to_string()).collect());
+            object.insert("listen", settings.listen.iter().map(|listener| json!(listener.address)).collect());
+            object.insert("upstream", settings.upstream.servers.iter().map(ToString::to_string).collect());
             object.insert("routes", settings.routes.rules().iter().map(rule_json).collect());
         }
         if let Some((list, files)) = &self.consumers {
@@ -233,6 +238,11 @@ impl Answer<'_> {
             "consumers": self.reaching,
         })
     }
+}
+
+fn listener_text(listener: &Listener) -> String {
+    let tls = if listener.tls.is_some() { " (TLS)" } else { "" };
+    format!("{}{tls}", listener.address)
 }
 
 fn line(text: &mut String, label: &str, value: &str) {

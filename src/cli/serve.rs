@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::{Interval, interval, sleep};
+use tokio::time::{Instant, Interval, interval, interval_at, sleep};
 
 use super::Failure;
 use crate::clock::Clock;
@@ -105,6 +105,8 @@ async fn run_until_told(
     let mut chores = interval(SWEEP_EVERY);
     let mut report = interval(REPORT_EVERY);
     let mut watchdog = manager::watchdog_interval().map(interval);
+    // What a start has to say about certificates is said already.
+    let mut certificates = interval_at(Instant::now() + DAY, DAY);
     loop {
         tokio::select! {
             () = signals.end.recv() => return Ok(()),
@@ -132,6 +134,7 @@ async fn run_until_told(
                 }
             }
             _ = report.tick() => running.report_observed(),
+            _ = certificates.tick() => running.report_expiring(),
         }
     }
 }
@@ -176,10 +179,10 @@ async fn tick(interval: &mut Option<Interval>) {
 
 fn announce(running: &Running, settings: &Settings) {
     let consumers = running.shared().gateway.policy.load().consumers.len();
-    let upstream = settings.upstream.servers.iter().map(|server| server.authority.to_string()).collect::<Vec<_>>().join(", ");
-    for (address, is_passed) in running.listening() {
-        let socket = if *is_passed { "passed" } else { "bound" };
-        tracing::info!(%address, socket, upstream, consumers, threads = settings.threads, "listening");
+    let upstream = settings.upstream.servers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    for ((address, is_passed), listener) in running.listening().iter().zip(&settings.listen) {
+        let (socket, tls) = (if *is_passed { "passed" } else { "bound" }, listener.tls.is_some());
+        tracing::info!(%address, socket, tls, upstream, consumers, threads = settings.threads, "listening");
     }
 }
 
@@ -203,6 +206,8 @@ const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
 /// Often enough that a trial run is noticed in the log, seldom enough that it does not fill it.
 const REPORT_EVERY: Duration = Duration::from_secs(60);
+
+const DAY: Duration = Duration::from_secs(86_400);
 
 const AFTER_HELP: &str = "\
 Examples:

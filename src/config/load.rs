@@ -18,6 +18,8 @@ pub struct Loaded {
     pub settings: Settings,
     /// What somebody should know about them.
     pub warnings: Vec<Problem>,
+    /// What they were read from, for the lines of what is found later.
+    pub document: Document,
 }
 
 /// Settings that can't be used.
@@ -26,7 +28,7 @@ pub struct Refused {
     /// Every problem, and with them the warnings.
     pub problems: Problems,
     /// What could be read, with defaults in place of what could not: to look for more problems, never to run on.
-    pub(crate) draft: Option<Box<Settings>>,
+    pub(crate) draft: Option<Box<(Settings, Document)>>,
 }
 
 impl From<Problem> for Refused {
@@ -129,9 +131,9 @@ fn settings(value: &Value, base: &Path, document: &Document, report: &mut Report
 }
 
 fn finish(settings: Option<Settings>, report: Report, document: Document) -> Result<Loaded, Refused> {
-    let problems = report.into_problems(&[document]);
+    let problems = report.into_problems(std::slice::from_ref(&document));
     match settings {
-        Some(settings) if !problems.iter().any(Problem::is_error) => Ok(Loaded { settings, warnings: problems }),
-        settings => Err(Refused { problems: Problems(problems), draft: settings.map(Box::new) }),
+        Some(settings) if !problems.iter().any(Problem::is_error) => Ok(Loaded { settings, warnings: problems, document }),
+        settings => Err(Refused { problems: Problems(problems), draft: settings.map(|settings| Box::new((settings, document))) }),
     }
 }

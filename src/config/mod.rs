@@ -6,11 +6,13 @@ mod restart;
 mod review;
 mod settings;
 mod state_directory;
+mod tls;
 
 pub(crate) use load::load_document;
 pub use load::{Loaded, MAX_SIZE, Options, Refused, Source, load};
 pub(crate) use read::{methods, networks, path_pattern, reveal, signature_methods};
 pub use settings::{
-    BodyHashPolicy, HostHeader, IdentityHeaders, Limits, Listener, Log, LogFormat, LogLevel, LogTarget, PublicUrl,
-    RefusalSettings, Reveal, Server, Settings, Timeouts, Upstream, VerifySettings,
+    BodyHashPolicy, HostHeader, IdentityHeaders, Limits, Log, LogFormat, LogLevel, LogTarget, PublicUrl, RefusalSettings, Reveal,
+    Server, Settings, Timeouts, Upstream, VerifySettings,
 };
+pub use tls::{CertificatePair, ClientCertificates, Listener, ListenerTls, PemFile, UpstreamTls};

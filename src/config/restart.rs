@@ -7,7 +7,7 @@ impl Settings {
     pub fn needs_restart(&self, newer: &Self) -> Vec<&'static str> {
         let (old, new) = (&self.limits, &newer.limits);
         let differs = [
-            ("listen", self.listen != newer.listen),
+            ("listen", self.sockets() != newer.sockets()),
             ("threads", self.threads != newer.threads),
             ("state_directory", self.state_directory != newer.state_directory),
             // What the nonce table has forgotten can't be brought back by a longer window.
@@ -28,10 +28,11 @@ impl Settings {
     /// `newer`, but for what [`Self::needs_restart`] names: that stays as it runs.
     #[must_use]
     pub fn taking_over(&self, newer: Self) -> Self {
+        let same_sockets = self.sockets() == newer.sockets();
         let mut verify = newer.verify;
         verify.window = self.verify.window;
         Self {
-            listen: self.listen.clone(),
+            listen: if same_sockets { newer.listen } else { self.listen.clone() },
             threads: self.threads,
             state_directory: self.state_directory.clone(),
             verify,

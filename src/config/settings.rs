@@ -1,6 +1,6 @@
 //! The configuration, resolved and valid: what the rest of the program sees. Values not written have their defaults here.
 
-use std::net::SocketAddr;
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use http::HeaderName;
 use ipnet::IpNet;
 
+use super::tls::{Listener, UpstreamTls};
 use crate::oauth::base_string::{Authority, Scheme};
 use crate::oauth::signature::SignatureMethod;
 use crate::oauth::timestamp::Window;
@@ -61,15 +62,6 @@ impl Settings {
     }
 }
 
-/// One entry of `listen`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listener {
-    /// Where to listen.
-    pub address: SocketAddr,
-    /// The name of a socket that the service manager passes for it (`FileDescriptorName=`).
-    pub socket: Option<String>,
-}
-
 /// `upstream`: the backend's servers and how they are spoken to.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Upstream {
@@ -79,13 +71,27 @@ pub struct Upstream {
     pub host: HostHeader,
     /// Requests in flight to all servers together before the gateway answers 503; `None`: no limit of its own.
     pub max_in_flight: Option<NonZeroUsize>,
+    /// How its https servers are spoken to; `None`: it has none.
+    pub tls: Option<UpstreamTls>,
 }
 
-/// One server of an upstream; spoken to in clear text.
+/// One server of an upstream.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Server {
-    /// Host and port as written; port 80 if none is.
+    /// Whether it is spoken to in clear text or TLS.
+    pub scheme: Scheme,
+    /// Host and port as written; the scheme's port if none is.
     pub authority: Authority,
+}
+
+impl fmt::Display for Server {
+    /// The authority, and the scheme where it is not the usual one.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.scheme {
+            Scheme::Http => write!(f, "{}", self.authority),
+            Scheme::Https => write!(f, "https://{}", self.authority),
+        }
+    }
 }
 
 /// `upstream.host`

@@ -13,6 +13,7 @@ use crate::config::{self, Limits, Settings};
 use crate::oauth::key::{Fingerprint, MIN_BITS};
 use crate::oauth::signature::SignatureMethod;
 use crate::oauth::timestamp::Timestamp;
+use crate::tls;
 use crate::yaml::{Document, Problem, Problems, Report, Severity};
 
 /// What the configuration says about all consumers.
@@ -73,12 +74,17 @@ pub fn load(path: &FilePath, policy: &LoadPolicy<'_>) -> Result<Loaded, Problems
     load_documents(&files::read(path, policy.max_size)?, policy)
 }
 
-/// What is wrong with the consumers of a configuration that can't be used, after what is wrong with that: whoever mends one
+/// What is wrong with the certificates and the consumers of a configuration that can't be used, after what is wrong with that: whoever mends one
 /// file wants to know about the other too.
 pub fn problems_beside(refused: config::Refused) -> Problems {
     let config::Refused { problems: Problems(mut problems), draft } = refused;
+    let Some((settings, document)) = draft.map(|draft| *draft) else { return Problems(problems) };
+    match tls::load(&settings, &document, &tls::Files::default(), None, LoadPolicy::by_default().now) {
+        Ok(loaded) => problems.extend(loaded.warnings),
+        Err(Problems(more)) => problems.extend(more),
+    }
     // Where they are has to be known; else their absence is a problem of the configuration.
-    if let Some(settings) = draft.filter(|settings| settings.consumers != FilePath::new("")) {
+    if settings.consumers != FilePath::new("") {
         match load(&settings.consumers, &LoadPolicy::of(&settings)) {
             Ok(loaded) => problems.extend(loaded.warnings),
             Err(Problems(more)) => problems.extend(more),

@@ -79,6 +79,11 @@ impl Authority {
         &self.host
     }
 
+    /// The host without brackets, as addresses and certificates have it.
+    pub fn bare_host(&self) -> &str {
+        self.host.trim_matches(['[', ']'])
+    }
+
     /// The port, if one was written.
     pub fn port(&self) -> Option<u16> {
         self.port

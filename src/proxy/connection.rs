@@ -14,20 +14,19 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Sleep, sleep, sleep_until};
 
 use super::exchange::exchange;
 use super::limits::Place;
 use super::plane::{Drain, Plane};
+use super::stream::Stream;
 use crate::config::{Limits, Timeouts};
 use crate::observe::UnreadHead;
 use crate::request::Peer;
 
 /// Serves a connection to its end.
-pub(super) async fn serve(plane: Rc<Plane>, stream: TcpStream, peer: Peer, place: Rc<Place>, limits: Limits, times: Timeouts) {
-    let _ = stream.set_nodelay(true);
+pub(super) async fn serve(plane: Rc<Plane>, stream: Stream, peer: Peer, place: Rc<Place>, limits: Limits, times: Timeouts) {
     let activity = Arc::new(Activity::new());
     let io = Watched { io: TokioIo::new(stream), activity: Arc::clone(&activity), lingering: None };
     let service = service_fn(|request| {
@@ -217,7 +216,7 @@ impl Activity {
 
 /// A socket that notes what happens on it, and that closes without destroying an answer on its way.
 struct Watched {
-    io: TokioIo<TcpStream>,
+    io: TokioIo<Stream>,
     activity: Arc<Activity>,
     lingering: Option<Lingering>,
 }

@@ -158,7 +158,8 @@ impl Exchange {
         let client = request.extensions_mut().remove::<hyper::upgrade::OnUpgrade>();
         let asked_for_upgrade = request.headers().contains_key(http::header::UPGRADE);
         let sent = Instant::now();
-        let (mut response, lease) = self.plane.pool.send(request, &upstream, &settings.timeouts).await?;
+        let (mut response, lease) =
+            self.plane.pool.send(request, &upstream, self.policy.tls.upstream(upstream.tls.as_ref()), &settings.timeouts).await?;
         self.ending.record.outcome.upstream = Some(sent.elapsed());
         headers::check_response_framing(response.headers())?;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {

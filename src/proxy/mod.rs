@@ -2,13 +2,16 @@
 
 mod connection;
 mod exchange;
+mod handshake;
 pub mod headers;
 mod limits;
 mod plane;
 mod pool;
 mod pulse;
 mod response;
+mod stream;
 mod tunnel;
 
+pub use handshake::FailedHandshakes;
 pub use limits::ConnectionLimits;
 pub use plane::{DataPlane, Drain, Shared, Stopped};

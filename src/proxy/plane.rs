@@ -5,7 +5,7 @@
 
 use std::cell::Cell;
 use std::io;
-use std::net::{SocketAddr, TcpListener as StdListener};
+use std::net::{IpAddr, SocketAddr, TcpListener as StdListener};
 use std::num::NonZeroUsize;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -20,16 +20,20 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
 
 use super::connection;
+use super::handshake::{self, FailedHandshakes};
 use super::limits::{ConnectionLimits, Place};
 use super::pool::Pool;
 use super::pulse::Pulse;
+use super::stream::Stream;
 use crate::config::{Server, Upstream};
 use crate::gateway::Gateway;
 use crate::oauth::base_string::Scheme;
 use crate::observe::{Sink, VerdictCounts};
+use crate::policy::Policy;
 use crate::refusal::Refusal;
 use crate::request::Peer;
 use crate::sockets::ListeningSocket;
+use crate::tls::Speaks;
 
 /// What the threads share.
 #[derive(Debug)]
@@ -40,6 +44,8 @@ pub struct Shared {
     pub sink: Arc<Sink>,
     /// Open connections.
     pub connections: Arc<ConnectionLimits>,
+    /// TLS handshakes that came to nothing.
+    pub handshakes: FailedHandshakes,
     /// Verdicts given.
     pub counts: VerdictCounts,
     /// Verdicts on observed routes.
@@ -212,8 +218,8 @@ fn request_id(process: u64, thread: u64, count: u64) -> HeaderValue {
 
 /// A thread's life: accept until draining, then wait until time is up.
 async fn run(plane: Rc<Plane>, mut drain: watch::Receiver<Drain>, told: watch::Sender<Drain>, listeners: Vec<Accepting>) {
-    for listener in listeners {
-        tokio::task::spawn_local(accept(Rc::clone(&plane), listener));
+    for (index, listener) in listeners.into_iter().enumerate() {
+        tokio::task::spawn_local(accept(Rc::clone(&plane), index, listener));
     }
     let pool = Rc::clone(&plane.pool);
     tokio::task::spawn_local(async move {
@@ -242,7 +248,8 @@ impl Accepting {
     }
 }
 
-async fn accept(plane: Rc<Plane>, accepting: Accepting) {
+/// `index`: the listener's place in `listen`.
+async fn accept(plane: Rc<Plane>, index: usize, accepting: Accepting) {
     let Accepting { listener, is_passed, _alive } = accepting;
     let listener = match listener.set_nonblocking(true).and_then(|()| TcpListener::from_std(listener)) {
         Ok(listener) => listener,
@@ -252,7 +259,7 @@ async fn accept(plane: Rc<Plane>, accepting: Accepting) {
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, address)) => welcome(&plane, stream, address),
+                Ok((stream, address)) => welcome(&plane, index, stream, address),
                 Err(error) => pause_after(error).await,
             },
             _ = drain.wait_for(|drain| *drain != Drain::Running) => break,
@@ -261,33 +268,53 @@ async fn accept(plane: Rc<Plane>, accepting: Accepting) {
     // What waits at a passed socket waits for the next process. At our own it would be reset when the last of us closes it,
     // though its client believes to be connected and may have sent its request.
     if !is_passed && let Ok(listener) = listener.into_std() {
-        empty_queue(&plane, &listener);
+        empty_queue(&plane, index, &listener);
     }
 }
 
 /// Accepts what has been waiting. Asked of the system itself: the runtime may not have heard of it.
-fn empty_queue(plane: &Rc<Plane>, listener: &StdListener) {
+fn empty_queue(plane: &Rc<Plane>, index: usize, listener: &StdListener) {
     for _ in 0..LONGEST_QUEUE {
         let Ok((stream, address)) = listener.accept() else { return };
         if let Ok(stream) = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream)) {
-            welcome(plane, stream, address);
+            welcome(plane, index, stream, address);
         }
     }
 }
 
-fn welcome(plane: &Rc<Plane>, stream: TcpStream, address: SocketAddr) {
-    let settings = Arc::clone(&plane.shared.gateway.policy.load().settings);
-    let peer = Peer { address: address.ip().to_canonical(), scheme: Scheme::Http };
-    match plane.shared.connections.enter(peer.address, &settings.limits) {
-        Ok(place) => start(plane, stream, peer, Rc::new(place), &settings),
+fn welcome(plane: &Rc<Plane>, index: usize, stream: TcpStream, address: SocketAddr) {
+    let policy = plane.shared.gateway.policy.load_full();
+    let address = address.ip().to_canonical();
+    match plane.shared.connections.enter(address, &policy.settings.limits) {
+        Ok(place) => start(plane, index, stream, address, Rc::new(place), &policy),
         // The operator is told once a second: a line for each would be the attacker's to multiply.
         Err(_) => plane.shared.counts.add("connection_refused"),
     }
 }
 
-fn start(plane: &Rc<Plane>, stream: TcpStream, peer: Peer, place: Rc<Place>, settings: &crate::config::Settings) {
-    let served = connection::serve(Rc::clone(plane), stream, peer, place, settings.limits.clone(), settings.timeouts.clone());
-    tokio::task::spawn_local(served);
+fn start(plane: &Rc<Plane>, index: usize, stream: TcpStream, address: IpAddr, place: Rc<Place>, policy: &Policy) {
+    let (limits, times) = (policy.settings.limits.clone(), policy.settings.timeouts.clone());
+    // Heads and small bodies are written whole; waiting for more would only delay them.
+    let _ = stream.set_nodelay(true);
+    let plane = Rc::clone(plane);
+    match policy.tls.listener(index) {
+        Some(Speaks::ClearText) => {
+            let peer = Peer { address, scheme: Scheme::Http };
+            tokio::task::spawn_local(connection::serve(plane, Stream::Plain(stream), peer, place, limits, times));
+        }
+        Some(Speaks::Tls(config)) => {
+            let config = Arc::clone(config);
+            tokio::task::spawn_local(async move {
+                let shaken = handshake::shake(&plane, config, stream, address, times.handshake).await;
+                if let Some(stream) = shaken {
+                    let peer = Peer { address, scheme: Scheme::Https };
+                    connection::serve(plane, stream, peer, place, limits, times).await;
+                }
+            });
+        }
+        // Never a guess: clear text where TLS was meant would be the worst of answers.
+        None => tracing::error!(index, "a listener that the settings do not know"),
+    }
 }
 
 /// A connection that ended before it was accepted is nobody's trouble; out of descriptors or memory, waiting is all

@@ -6,25 +6,35 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::HeaderValue;
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
 
+use super::stream::Stream;
 use crate::config::{HostHeader, Server, Timeouts, Upstream};
+use crate::oauth::base_string::Scheme;
 use crate::refusal::Refusal;
 use crate::request::{OutgoingBody, Progress};
+use crate::tls::Connector;
 
 /// Idle connections by server.
 #[derive(Debug, Default)]
 pub(super) struct Pool {
-    idle: RefCell<HashMap<Server, Vec<Idle>>>,
+    idle: RefCell<HashMap<Key, Vec<Idle>>>,
     next: Cell<usize>,
 }
+
+/// What connections have to have in common to stand for each other: the server, and how TLS is spoken with it (0: not at
+/// all). After a change of authorities or of the client certificate none from before is used again.
+type Key = (Server, u64);
 
 #[derive(Debug)]
 struct Idle {
@@ -36,7 +46,7 @@ struct Idle {
 #[derive(Debug)]
 pub(super) struct Lease {
     sender: SendRequest<OutgoingBody>,
-    server: Server,
+    key: Key,
     /// Whether it answered a request before.
     reused: bool,
     /// Whether it is closed after this answer, whatever the backend thinks.
@@ -57,6 +67,7 @@ impl Pool {
         self: &Rc<Self>,
         mut request: http::Request<OutgoingBody>,
         upstream: &Upstream,
+        tls: Option<&Arc<Connector>>,
         times: &Timeouts,
     ) -> Result<(http::Response<Incoming>, Lease), Refusal> {
         let last = has_unexpected_body(&request);
@@ -65,10 +76,10 @@ impl Pool {
         }
         let progress = request.body().progress();
         loop {
-            let mut lease = self.lease(upstream, times.connect).await?;
+            let mut lease = self.lease(upstream, tls, times.connect).await?;
             lease.last = last;
             if upstream.host == HostHeader::Upstream {
-                let host = lease.server.authority.to_string().parse().expect("an authority is a header value");
+                let host = lease.key.0.authority.to_string().parse().expect("an authority is a header value");
                 request.headers_mut().insert(http::header::HOST, host);
             }
             // Some backends close a connection after an answer without saying so, just when it is used again.
@@ -100,36 +111,44 @@ impl Pool {
         self.idle.borrow_mut().clear();
     }
 
-    async fn lease(self: &Rc<Self>, upstream: &Upstream, connect: Duration) -> Result<Lease, Refusal> {
+    async fn lease(
+        self: &Rc<Self>,
+        upstream: &Upstream,
+        tls: Option<&Arc<Connector>>,
+        connect: Duration,
+    ) -> Result<Lease, Refusal> {
         let start = self.next.get();
         self.next.set(start.wrapping_add(1));
         let servers = (0..upstream.servers.len()).map(|i| &upstream.servers[(start.wrapping_add(i)) % upstream.servers.len()]);
         let mut last = String::new();
         for server in servers {
-            let lease = |sender, reused| Lease { sender, server: server.clone(), reused, last: false, pool: Rc::clone(self) };
-            if let Some(sender) = self.take_idle(server) {
+            let tls = tls.filter(|_| server.scheme == Scheme::Https);
+            let key = (server.clone(), tls.map_or(0, |connector| connector.id));
+            let idle = self.take_idle(&key);
+            let lease = |sender, reused| Lease { sender, key, reused, last: false, pool: Rc::clone(self) };
+            if let Some(sender) = idle {
                 return Ok(lease(sender, true));
             }
-            match open(server, connect).await {
+            match open(server, upstream, tls, connect).await {
                 Ok(sender) => return Ok(lease(sender, false)),
-                Err(why) => last = format!("{}: {why}", server.authority),
+                Err(why) => last = format!("{server}: {why}"),
             }
         }
         Err(Refusal::UpstreamUnreachable(last))
     }
 
-    fn take_idle(&self, server: &Server) -> Option<SendRequest<OutgoingBody>> {
+    fn take_idle(&self, key: &Key) -> Option<SendRequest<OutgoingBody>> {
         let mut idle = self.idle.borrow_mut();
-        let connections = idle.get_mut(server)?;
+        let connections = idle.get_mut(key)?;
         // The one used last is the least likely to have been closed by the backend. One is ready only when its own task
         // has seen that both messages are complete and that nothing else came.
         let ready = connections.iter().rposition(|idle| idle.sender.is_ready())?;
         Some(connections.swap_remove(ready).sender)
     }
 
-    fn put(&self, server: Server, sender: SendRequest<OutgoingBody>) {
+    fn put(&self, key: Key, sender: SendRequest<OutgoingBody>) {
         let mut idle = self.idle.borrow_mut();
-        let connections = idle.entry(server).or_default();
+        let connections = idle.entry(key).or_default();
         if connections.len() < MAX_IDLE {
             connections.push(Idle { sender, since: Instant::now() });
         }
@@ -140,18 +159,19 @@ impl Lease {
     /// Gives the connection back when the answer is complete; it is used again once it is ready.
     pub(super) fn finish(self) {
         if !self.last && !self.sender.is_closed() {
-            self.pool.put(self.server, self.sender);
+            self.pool.put(self.key, self.sender);
         }
     }
 }
 
-async fn open(server: &Server, connect: Duration) -> Result<SendRequest<OutgoingBody>, String> {
-    let host = server.authority.host().trim_matches(['[', ']']);
-    let port = server.authority.port().unwrap_or(80);
-    let stream = timeout(connect, TcpStream::connect((host, port))).await;
-    let stream = stream.map_err(|_| format!("no connection within {} s", connect.as_secs_f64()))?.map_err(|e| e.to_string())?;
-    // Heads and small bodies are written whole; waiting for more would only delay them.
-    let _ = stream.set_nodelay(true);
+async fn open(
+    server: &Server,
+    upstream: &Upstream,
+    tls: Option<&Arc<Connector>>,
+    limit: Duration,
+) -> Result<SendRequest<OutgoingBody>, String> {
+    let connected = timeout(limit, connect(server, upstream, tls)).await;
+    let stream = connected.map_err(|_| format!("no connection within {} s", limit.as_secs_f64()))??;
     let (sender, connection) = http1::Builder::new()
         .max_header_size(MAX_RESPONSE_HEAD)
         .handshake(TokioIo::new(stream))
@@ -163,6 +183,23 @@ async fn open(server: &Server, connect: Duration) -> Result<SendRequest<Outgoing
         }
     });
     Ok(sender)
+}
+
+/// A connection that is ready for a request: with TLS, one whose other end has shown who it is.
+async fn connect(server: &Server, upstream: &Upstream, tls: Option<&Arc<Connector>>) -> Result<Stream, String> {
+    let host = server.authority.bare_host();
+    let port = server.authority.port().unwrap_or(server.scheme.default_port());
+    let stream = TcpStream::connect((host, port)).await.map_err(|error| error.to_string())?;
+    // Heads and small bodies are written whole; waiting for more would only delay them.
+    let _ = stream.set_nodelay(true);
+    if server.scheme == Scheme::Http {
+        return Ok(Stream::Plain(stream));
+    }
+    let connector = tls.ok_or("its settings for TLS are not known")?;
+    let named = upstream.tls.as_ref().and_then(|tls| tls.server_name.as_deref()).unwrap_or(host);
+    let name = ServerName::try_from(named.to_owned()).map_err(|_| format!("no certificate can be for {named}"))?;
+    let shaken = TlsConnector::from(Arc::clone(&connector.config)).connect(name, stream).await;
+    shaken.map(Stream::tls).map_err(|error| format!("the TLS handshake failed: {error}"))
 }
 
 /// Waits for an answer. The time begins anew with each piece of the request's body: the backend does not owe an answer

@@ -59,6 +59,16 @@ impl Report {
         self.add(Place::Path(node.path()), Severity::Warning, message.into(), hint.into());
     }
 
+    /// As [`Self::problem`], about a value that was read before.
+    pub fn problem_at(&mut self, path: Path, message: impl Into<String>, hint: impl Into<String>) {
+        self.add(Place::Path(path), Severity::Error, message.into(), hint.into());
+    }
+
+    /// As [`Self::warn`], about a value that was read before.
+    pub fn warn_at(&mut self, path: Path, message: impl Into<String>, hint: impl Into<String>) {
+        self.add(Place::Path(path), Severity::Warning, message.into(), hint.into());
+    }
+
     /// A problem with the whole document, at a line that is known already.
     pub fn problem_at_line(&mut self, line: usize, message: impl Into<String>, hint: impl Into<String>) {
         self.add(Place::Line(line), Severity::Error, message.into(), hint.into());

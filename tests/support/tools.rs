@@ -28,6 +28,14 @@ pub fn node(script: &str) -> Command {
     command
 }
 
+/// sslyze, which looks for weaknesses of a TLS server.
+#[track_caller]
+pub fn sslyze() -> Command {
+    let mut command = Command::new(installed("sslyze/bin/sslyze"));
+    command.stdin(Stdio::null());
+    command
+}
+
 fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop")
 }

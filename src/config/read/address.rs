@@ -1,20 +1,22 @@
 //! Where to listen, and what clients believe to talk to.
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use serde_yaml::Value;
 
+use super::tls;
 use crate::config::{Listener, PublicUrl};
 use crate::oauth::base_string::{Authority, Scheme};
 use crate::yaml::{Fields, Node, Report};
 
 /// `listen`: one address or several.
-pub(super) fn listeners(node: Option<Node<'_>>, report: &mut Report) -> Vec<Listener> {
+pub(super) fn listeners(node: Option<Node<'_>>, base: &Path, report: &mut Report) -> Vec<Listener> {
     let Some(node) = node else {
-        return vec![Listener { address: DEFAULT_LISTEN.into(), socket: None }];
+        return vec![Listener { address: DEFAULT_LISTEN.into(), socket: None, tls: None }];
     };
     let Value::Sequence(_) = node.value() else {
-        return listener(&node, report).into_iter().collect();
+        return listener(&node, base, report).into_iter().collect();
     };
     let entries = node.entries(report);
     if entries.is_empty() {
@@ -22,7 +24,7 @@ pub(super) fn listeners(node: Option<Node<'_>>, report: &mut Report) -> Vec<List
     }
     let mut listeners = Vec::<Listener>::new();
     for entry in &entries {
-        match listener(entry, report) {
+        match listener(entry, base, report) {
             // Port 0 takes a free port each time.
             Some(Listener { address, .. }) if address.port() != 0 && listeners.iter().any(|it| it.address == address) => {
                 report.problem(entry, format!("{address} is listed twice"), "take one of the two out");
@@ -33,17 +35,18 @@ pub(super) fn listeners(node: Option<Node<'_>>, report: &mut Report) -> Vec<List
     listeners
 }
 
-fn listener(node: &Node<'_>, report: &mut Report) -> Option<Listener> {
+fn listener(node: &Node<'_>, base: &Path, report: &mut Report) -> Option<Listener> {
     if !node.value().is_mapping() {
-        return Some(Listener { address: address(node, report)?, socket: None });
+        return Some(Listener { address: address(node, report)?, socket: None, tls: None });
     }
     let mut fields = Fields::of(node, report)?;
     let found = fields.mandatory("address", report, "write for example: address: 127.0.0.1:8080");
     let address = found.and_then(|node| address(&node, report));
     let socket = fields.get("socket").and_then(|node| socket_name(&node, report));
-    fields.unsupported(&["tls"], report);
+    let tls = fields.get("tls").map(|node| tls::listener(&node, base, report));
     fields.finish(report);
-    Some(Listener { address: address?, socket })
+    // A listener whose `tls` can't be read is none, and never one that speaks clear text.
+    Some(Listener { address: address?, socket, tls: tls.map_or(Some(None), |tls| tls.map(Some))? })
 }
 
 /// The name of a passed socket, by the rules of systemd.socket(5) for `FileDescriptorName=`.

@@ -4,6 +4,7 @@ mod address;
 mod lists;
 mod routes;
 mod sections;
+mod tls;
 mod upstream;
 
 use std::num::NonZeroUsize;
@@ -25,12 +26,12 @@ pub(super) fn settings(top: &Node<'_>, base: &Path, report: &mut Report) -> Opti
     let mut fields = Fields::of(top, report)?;
     let upstream = fields.mandatory("upstream", report, "write for example: upstream: http://127.0.0.1:2990");
     let consumers = fields.mandatory("consumers", report, "write for example: consumers: consumers.yaml");
-    let mut upstreams = upstream::Upstreams::default();
+    let mut upstreams = upstream::Upstreams::new(base);
     let upstream = upstream.and_then(|node| upstreams.read(&node, report));
     let consumers = consumers.and_then(|node| consumers_path(&node, base, report));
     let limits = fields.get("limits").map(|node| sections::limits(&node, report)).unwrap_or_default();
     let settings = Settings {
-        listen: address::listeners(fields.get("listen"), report),
+        listen: address::listeners(fields.get("listen"), base, report),
         public_url: fields.get("public_url").and_then(|node| address::public_url(&node, report)),
         trusted_proxies: fields.get("trusted_proxies").map(|node| networks(&node, report)).unwrap_or_default(),
         state_directory: state_directory(&mut fields, base, report),

@@ -6,12 +6,12 @@ use crate::routes::{Access, Cookies, Routes, Rule};
 use crate::yaml::{Fields, Node, Report};
 
 /// All rules that can be read.
-pub(super) fn routes(node: &Node<'_>, upstreams: &mut Upstreams, report: &mut Report) -> Routes {
+pub(super) fn routes(node: &Node<'_>, upstreams: &mut Upstreams<'_>, report: &mut Report) -> Routes {
     let entries = node.entries(report);
     Routes::new(entries.iter().filter_map(|entry| rule(entry, upstreams, report)).collect())
 }
 
-fn rule(node: &Node<'_>, upstreams: &mut Upstreams, report: &mut Report) -> Option<Rule> {
+fn rule(node: &Node<'_>, upstreams: &mut Upstreams<'_>, report: &mut Report) -> Option<Rule> {
     let mut fields = Fields::of(node, report)?;
     let pattern = fields.mandatory("path", report, "write for example: path: /status");
     let pattern = pattern.and_then(|node| path_pattern(&node, report));

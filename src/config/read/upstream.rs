@@ -1,23 +1,30 @@
 //! `upstream`: a URL, or a map with several servers.
 
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::address::split_url;
-use crate::config::{HostHeader, Server, Upstream};
+use super::tls;
+use crate::config::{HostHeader, Server, Upstream, UpstreamTls};
 use crate::oauth::base_string::Scheme;
 use crate::yaml::{Fields, Node, Report};
 
 /// The upstreams read so far; equal ones are one, and share their connections.
-#[derive(Default)]
-pub(super) struct Upstreams {
+pub(super) struct Upstreams<'b> {
+    base: &'b Path,
     known: Vec<Arc<Upstream>>,
 }
 
-impl Upstreams {
+impl<'b> Upstreams<'b> {
+    /// None yet; relative paths will be relative to `base`.
+    pub(super) fn new(base: &'b Path) -> Self {
+        Self { base, known: Vec::new() }
+    }
+
     /// Reads one.
     pub(super) fn read(&mut self, node: &Node<'_>, report: &mut Report) -> Option<Arc<Upstream>> {
-        let upstream = if node.value().is_mapping() { full(node, report)? } else { short(node, report)? };
+        let upstream = if node.value().is_mapping() { full(node, self.base, report)? } else { short(node, report)? };
         if let Some(known) = self.known.iter().find(|known| ***known == upstream) {
             return Some(Arc::clone(known));
         }
@@ -29,22 +36,34 @@ impl Upstreams {
 
 /// Stands where a problem has been reported already.
 pub(super) fn nowhere() -> Arc<Upstream> {
-    Arc::new(Upstream { servers: Vec::new(), host: HostHeader::AsReceived, max_in_flight: None })
+    Arc::new(Upstream { servers: Vec::new(), host: HostHeader::AsReceived, max_in_flight: None, tls: None })
 }
 
 fn short(node: &Node<'_>, report: &mut Report) -> Option<Upstream> {
-    Some(Upstream { servers: vec![server(node, report)?], host: HostHeader::AsReceived, max_in_flight: None })
+    let servers = vec![server(node, report)?];
+    check_names(&servers, node, report);
+    let tls = has_https(&servers).then(UpstreamTls::default);
+    Some(Upstream { servers, host: HostHeader::AsReceived, max_in_flight: None, tls })
 }
 
-fn full(node: &Node<'_>, report: &mut Report) -> Option<Upstream> {
+fn full(node: &Node<'_>, base: &Path, report: &mut Report) -> Option<Upstream> {
     let mut fields = Fields::of(node, report)?;
     let servers = fields.mandatory("servers", report, "write for example: servers: [\"http://127.0.0.1:2990\"]");
     let servers = servers.map(|node| servers_of(&node, report)).unwrap_or_default();
     let host = fields.get("host").and_then(|node| node.one_of(&HOSTS, report));
     let max_in_flight = fields.get("max_in_flight").and_then(|node| node.count(1..=MAX_IN_FLIGHT, report));
-    fields.unsupported(&["ca", "client_certificate", "client_key", "health"], report);
+    let (tls, written) = tls::upstream(&mut fields, base, report);
+    fields.unsupported(&["health"], report);
     fields.finish(report);
+    if written && !servers.is_empty() && !has_https(&servers) {
+        let message = format!("`{}` has settings for TLS, and no server with https", node.label());
+        report.problem(node, message, "write https://HOST:PORT, or take ca, client_certificate, client_key and server_name out");
+    }
+    if tls.server_name.is_none() {
+        check_names(&servers, node, report);
+    }
     Some(Upstream {
+        tls: has_https(&servers).then_some(tls),
         servers,
         host: host.unwrap_or(HostHeader::AsReceived),
         max_in_flight: max_in_flight.and_then(|count| NonZeroUsize::new(usize::try_from(count).ok()?)),
@@ -66,19 +85,29 @@ fn server(node: &Node<'_>, report: &mut Report) -> Option<Server> {
         return None;
     }
     match split_url(text) {
-        Some((Scheme::Https, ..)) => {
-            report.problem(node, "an https upstream is not supported by this version", "write http://HOST:PORT");
-            None
-        }
-        Some((Scheme::Http, authority, "" | "/")) => Some(Server { authority }),
-        Some((Scheme::Http, _, path)) => {
+        Some((scheme, authority, "" | "/")) => Some(Server { scheme, authority }),
+        Some((scheme, _, path)) => {
             let message = format!("`{}` has a path, {path:?}, and paths are forwarded as they are received", node.label());
-            report.problem(node, message, "write only http://HOST:PORT");
+            report.problem(node, message, format!("write only {}://HOST:PORT", scheme.as_str()));
             None
         }
         None => {
             report.wrong_type(node, "the URL of the application", "write http://HOST:PORT, for example http://127.0.0.1:2990");
             None
+        }
+    }
+}
+
+fn has_https(servers: &[Server]) -> bool {
+    servers.iter().any(|server| server.scheme == Scheme::Https)
+}
+
+/// A server that is known by its host alone has to have one that a certificate can name.
+fn check_names(servers: &[Server], node: &Node<'_>, report: &mut Report) {
+    for server in servers.iter().filter(|server| server.scheme == Scheme::Https) {
+        if !tls::is_server_name(server.authority.bare_host()) {
+            let message = format!("no certificate can be for the host of {server}");
+            report.problem(node, message, "name what its certificate has with server_name");
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! [`Reloader`] is one step; [`spawn`] runs it on a thread of its own whenever the files change.
 
+mod certificates;
 mod outcome;
 mod retired;
 mod seen;
@@ -9,12 +10,15 @@ mod settle;
 mod state;
 mod thread;
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
 
+pub use certificates::CertificatesOutcome;
+use certificates::{Certificates, now};
 pub use outcome::{ReloadOutcome, Reloaded, SettingsOutcome};
 use retired::Retired;
 use seen::{Stamp, content_of, stamps};
@@ -27,6 +31,7 @@ use super::load::{self, LoadPolicy};
 use super::model::ConsumerList;
 use crate::config::{self, Settings, Source};
 use crate::policy::Policy;
+use crate::tls::{self, Files, Tls};
 use crate::yaml::{Document, Problem, Problems};
 
 /// Reads the files again and publishes what they say.
@@ -41,6 +46,7 @@ pub struct Reloader {
     look_again: bool,
     settings_content: Option<u64>,
     consumers_content: Option<u64>,
+    certificates: Certificates,
 }
 
 impl Reloader {
@@ -49,14 +55,19 @@ impl Reloader {
     /// # Errors
     /// Every problem; without valid files there is nothing to run on.
     pub fn start(source: Source) -> Result<(Self, Vec<Problem>), Problems> {
-        let (settings_content, config::Loaded { settings, mut warnings }) =
+        let (settings_content, config::Loaded { settings, mut warnings, document }) =
             first_settings(&source).map_err(load::problems_beside)?;
+        let pem_files = Files::default();
+        let tls = tls::load(&settings, &document, &pem_files, None, now());
         let policy = LoadPolicy::of(&settings);
         let read = files::read(&settings.consumers, policy.max_size);
         let consumers_content = consumers_content(&read, &policy);
-        let consumers = load::load_documents(&read?, &policy)?;
+        let consumers = read.and_then(|documents| load::load_documents(&documents, &policy));
+        let (tls, consumers) = both(tls, consumers)?;
+        warnings.extend(tls.warnings);
         warnings.extend(consumers.warnings);
-        let policy = Policy { settings: Arc::new(settings), consumers: Arc::new(consumers.list) };
+        let certificates = Certificates::of(&settings, document, &pem_files);
+        let policy = Policy { settings: Arc::new(settings), consumers: Arc::new(consumers.list), tls: Arc::new(tls.tls) };
         let reloader = Self {
             source,
             policy: Arc::new(ArcSwap::from_pointee(policy)),
@@ -67,6 +78,7 @@ impl Reloader {
             look_again: true,
             settings_content,
             consumers_content: Some(consumers_content),
+            certificates,
         };
         Ok((reloader, warnings))
     }
@@ -94,6 +106,7 @@ impl Reloader {
     /// Reads the files, even if nothing about them changed, and says what is wrong with them even if that was said.
     pub fn reload_now(&mut self) -> Reloaded {
         (self.settings_content, self.consumers_content) = (None, None);
+        self.certificates.insist();
         self.look()
     }
 
@@ -103,7 +116,8 @@ impl Reloader {
     }
 
     fn stamps_now(&self) -> Vec<Stamp> {
-        stamps(self.source.file(), &self.policy.load().settings.consumers)
+        let settings = &self.policy.load().settings;
+        stamps(self.source.file(), &settings.consumers, self.certificates.paths(settings))
     }
 
     /// Reads the files and takes over what differs from what was read before.
@@ -112,36 +126,73 @@ impl Reloader {
         self.let_go();
         self.stamps = self.stamps_now();
         let running = self.policy.load_full();
-        let (settings, settings_outcome) = self.read_settings(&running.settings);
-        let (consumers, consumers_outcome) = self.read_consumers(&settings, &running.consumers);
-        let reloaded = Reloaded { settings: settings_outcome, consumers: consumers_outcome };
-        if reloaded.replaced_anything() {
-            self.retired.keep(self.policy.swap(Arc::new(Policy { settings, consumers })));
+        let pem_files = Files::default();
+        let certificates_changed = self.certificates.changed(&running.settings, &pem_files);
+        let (settings, mut tls, settings_outcome) = self.read_settings(&running, &pem_files, certificates_changed);
+        let mut certificates = None;
+        let mut look_again = false;
+        if certificates_changed && !matches!(settings_outcome, Some(SettingsOutcome::Replaced { .. })) {
+            let read;
+            (read, certificates, look_again) = self.certificates.read(&settings, &running.tls, &pem_files);
+            tls = read.map_or(tls, Arc::new);
         }
-        self.look_again = !reloaded.is_nothing();
+        let (consumers, consumers_outcome) = self.read_consumers(&settings, &running.consumers);
+        let reloaded = Reloaded { settings: settings_outcome, certificates, consumers: consumers_outcome };
+        if reloaded.replaced_anything() {
+            self.retired.keep(self.policy.swap(Arc::new(Policy { settings, consumers, tls })));
+        }
+        self.look_again = look_again || !reloaded.is_nothing();
         self.state.record(&reloaded, begun.elapsed());
         reloaded.log(begun.elapsed());
         reloaded
     }
 
-    fn read_settings(&mut self, running: &Arc<Settings>) -> (Arc<Settings>, Option<SettingsOutcome>) {
-        let kept = Arc::clone(running);
-        let Source::File(path) = &self.source else { return (kept, None) };
+    /// What the configuration says, and the certificates that it names.
+    fn read_settings(
+        &mut self,
+        running: &Policy,
+        files: &Files,
+        retry: bool,
+    ) -> (Arc<Settings>, Arc<Tls>, Option<SettingsOutcome>) {
+        let kept = |outcome| (Arc::clone(&running.settings), Arc::clone(&running.tls), outcome);
+        let Source::File(path) = &self.source else { return kept(None) };
         let (content, read) = read_configuration(path);
-        if self.settings_content.replace(content) == Some(content) {
-            return (kept, None);
+        let unchanged = self.settings_content.replace(content) == Some(content);
+        if unchanged && !(retry && self.certificates.wants_files()) {
+            return kept(None);
         }
-        match read.and_then(|document| Ok(config::load_document(document)?)) {
-            Ok(loaded) => {
-                let needs_restart = running.needs_restart(&loaded.settings);
-                let settings = running.taking_over(loaded.settings);
-                if needs_restart.is_empty() && settings == **running {
-                    return (kept, Some(SettingsOutcome::Unchanged));
+        let loaded = match read.and_then(|document| Ok(config::load_document(document)?)) {
+            Ok(loaded) => loaded,
+            Err(problems) => return kept(Some(SettingsOutcome::KeptOld(problems))),
+        };
+        let config::Loaded { settings: newer, mut warnings, document } = loaded;
+        let needs_restart = running.settings.needs_restart(&newer);
+        // What is taken only at the next start has to be of use then.
+        let at_next_start = (!needs_restart.is_empty()).then(|| newer.clone());
+        let settings = running.settings.taking_over(newer);
+        if needs_restart.is_empty() && settings == *running.settings {
+            // Whether what its files hold is new is the next question.
+            self.certificates.read_again(document);
+            return kept(Some(SettingsOutcome::Unchanged));
+        }
+        let mut tls = Tls::default();
+        for settings in at_next_start.iter().chain([&settings]) {
+            match tls::load(settings, &document, files, Some(&running.tls), now()) {
+                Ok(loaded) => {
+                    warnings.extend(loaded.warnings);
+                    tls = loaded.tls;
                 }
-                (Arc::new(settings), Some(SettingsOutcome::Replaced { needs_restart, warnings: loaded.warnings }))
+                Err(problems) => {
+                    self.certificates.want(settings, &running.settings, files);
+                    return kept(Some(SettingsOutcome::KeptOld(problems)));
+                }
             }
-            Err(problems) => (kept, Some(SettingsOutcome::KeptOld(problems))),
         }
+        // Both name mostly the same certificates.
+        let mut said = HashSet::new();
+        warnings.retain(|warning| said.insert(warning.clone()));
+        self.certificates.took(document, &settings, files);
+        (Arc::new(settings), Arc::new(tls), Some(SettingsOutcome::Replaced { needs_restart, warnings }))
     }
 
     fn read_consumers(&mut self, settings: &Settings, running: &Arc<ConsumerList>) -> (Arc<ConsumerList>, Option<ReloadOutcome>) {
@@ -163,6 +214,18 @@ impl Reloader {
             }
             Err(problems) => (kept, Some(ReloadOutcome::KeptOld(problems))),
         }
+    }
+}
+
+/// Both, or what is wrong with either.
+fn both<A, B>(a: Result<A, Problems>, b: Result<B, Problems>) -> Result<(A, B), Problems> {
+    match (a, b) {
+        (Ok(a), Ok(b)) => Ok((a, b)),
+        (Err(Problems(mut a)), Err(Problems(b))) => {
+            a.extend(b);
+            Err(Problems(a))
+        }
+        (Err(problems), _) | (_, Err(problems)) => Err(problems),
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tracing::{error, info, warn};
 
+use super::certificates::CertificatesOutcome;
 use crate::consumers::Changes;
 use crate::yaml::{Problem, Problems};
 
@@ -12,6 +13,8 @@ use crate::yaml::{Problem, Problems};
 pub struct Reloaded {
     /// countersign.yaml
     pub settings: Option<SettingsOutcome>,
+    /// The certificates and keys that countersign.yaml names; `None` too where that was taken over, and they with it.
+    pub certificates: Option<CertificatesOutcome>,
     /// consumers.yaml
     pub consumers: Option<ReloadOutcome>,
 }
@@ -71,14 +74,15 @@ impl ReloadOutcome {
 }
 
 impl Reloaded {
-    /// Whether neither file had anything new.
+    /// Whether no file had anything new.
     pub fn is_nothing(&self) -> bool {
-        self.settings.is_none() && self.consumers.is_none()
+        self.settings.is_none() && self.certificates.is_none() && self.consumers.is_none()
     }
 
     /// Whether the gateway goes by something else than before.
     pub fn replaced_anything(&self) -> bool {
         matches!(self.settings, Some(SettingsOutcome::Replaced { .. }))
+            || matches!(self.certificates, Some(CertificatesOutcome::Replaced { .. }))
             || matches!(self.consumers, Some(ReloadOutcome::Replaced { .. }))
     }
 
@@ -97,6 +101,18 @@ impl Reloaded {
                 error!("countersign.yaml can't be used; the gateway goes on with the settings that it has");
             }
             Some(SettingsOutcome::Unchanged) | None => {}
+        }
+        match &self.certificates {
+            Some(CertificatesOutcome::Replaced { warnings }) => {
+                log_problems(warnings);
+                info!(ms, "the certificates were read again; new connections get them");
+            }
+            Some(CertificatesOutcome::KeptOld(problems)) => {
+                log_problems(&problems.0);
+                error!("the certificates can't be used; the gateway goes on with those that it has");
+            }
+            Some(CertificatesOutcome::Unchanged) => info!("the certificates are again as they were"),
+            None => {}
         }
         match &self.consumers {
             Some(ReloadOutcome::Replaced { consumers, added, removed, changed, warnings }) => {

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use super::certificates::CertificatesOutcome;
 use super::outcome::{ReloadOutcome, Reloaded, SettingsOutcome};
 use crate::yaml::Problem;
 
@@ -31,6 +32,7 @@ pub struct LastReload {
 #[derive(Debug, Default)]
 struct Standing {
     settings: Vec<Problem>,
+    certificates: Vec<Problem>,
     consumers: Vec<Problem>,
 }
 
@@ -49,7 +51,7 @@ impl ReloadState {
     /// What is wrong with the files as they are now, so that the gateway still goes by older ones. Empty if all is well.
     pub fn problems(&self) -> Vec<Problem> {
         let standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
-        standing.settings.iter().chain(&standing.consumers).cloned().collect()
+        standing.settings.iter().chain(&standing.certificates).chain(&standing.consumers).cloned().collect()
     }
 
     /// Whether anything is wrong with the files as they are now.
@@ -84,6 +86,13 @@ impl Standing {
         match &reloaded.settings {
             Some(SettingsOutcome::KeptOld(problems)) => self.settings.clone_from(&problems.0),
             Some(SettingsOutcome::Replaced { .. } | SettingsOutcome::Unchanged) => self.settings.clear(),
+            None => {}
+        }
+        match &reloaded.certificates {
+            Some(CertificatesOutcome::KeptOld(problems)) => self.certificates.clone_from(&problems.0),
+            Some(CertificatesOutcome::Replaced { .. } | CertificatesOutcome::Unchanged) => self.certificates.clear(),
+            // They were taken over with the configuration.
+            None if matches!(reloaded.settings, Some(SettingsOutcome::Replaced { .. })) => self.certificates.clear(),
             None => {}
         }
         match &reloaded.consumers {
