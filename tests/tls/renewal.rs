@@ -77,6 +77,19 @@ fn a_pair_that_does_not_fit_keeps_the_old_one_and_is_said() {
 }
 
 #[test]
+fn a_pause_between_the_two_files_is_no_fault() {
+    let authority = Authority::new();
+    let (first, second) = (authority.issue("first", "DNS:localhost"), authority.issue("second", "DNS:localhost"));
+    let gateway = gateway(&Backend::start(), &format!("{{ {} }}", first.yaml())).start();
+    overwrite(&second.certificate, &first.certificate);
+    // Longer than the quiet after which files are read, and shorter than what is waited for the other one.
+    std::thread::sleep(std::time::Duration::from_millis(400));
+    overwrite(&second.key, &first.key);
+    wait_for_serial(&gateway, &second);
+    assert_eq!(gateway.count_lines("does not belong"), 0, "{:?}", gateway.lines());
+}
+
+#[test]
 fn a_broken_configuration_does_not_keep_a_new_certificate_out() {
     let authority = Authority::new();
     let (first, second) = (authority.issue("first", "DNS:localhost"), authority.issue("second", "DNS:localhost"));
