@@ -162,7 +162,7 @@ mod tests {
     }
 
     fn entry(address: SocketAddr, socket: Option<&str>) -> Listener {
-        Listener { address, socket: socket.map(str::to_owned) }
+        Listener { address, socket: socket.map(str::to_owned), tls: None }
     }
 
     const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);

@@ -101,7 +101,8 @@ mod tests {
 
     #[test]
     fn a_process_that_ended_is_not_signalled() {
-        let mut child = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+        // Whoever runs this under nohup(1) has the signal ignored, and a child would inherit that.
+        let mut child = std::process::Command::new("env").args(["--default-signal=HUP", "sleep", "1000"]).spawn().unwrap();
         let process = ProcessId::of(child.id()).unwrap();
         assert!(process.hang_up(|| true).unwrap());
         child.wait().unwrap();

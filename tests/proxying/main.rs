@@ -1,7 +1,5 @@
 //! Ordinary proxy behaviour: what a gateway owes to honest clients and to the application behind it.
 
-#![expect(clippy::unwrap_used, reason = "these are tests: whatever goes wrong here ends one")]
-
 mod bodies;
 mod connections;
 mod consumers;
