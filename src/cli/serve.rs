@@ -43,6 +43,11 @@ impl Serve {
     pub(super) fn run(self) -> Result<(), Failure> {
         // First of all: there are no other threads yet that could look at the environment.
         let passed = PassedSockets::from_environment().map_err(no_sockets)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Failure::new(format!("cannot start: {error}")))?;
+        // Before the list is read, which may take a while: a SIGHUP in the meantime would end the process.
+        let signals = runtime.block_on(async { Signals::install() });
+        let signals = signals.map_err(|error| Failure::new(format!("cannot handle signals: {error}")))?;
         let (reloader, warnings) = Reloader::start(self.source()).map_err(|problems| unusable(&problems))?;
         let settings = Arc::clone(&reloader.policy().load().settings);
         let sink = Sink::open(&settings.log.file)
@@ -51,7 +56,7 @@ impl Serve {
         for warning in &warnings {
             tracing::warn!("{warning}");
         }
-        let outcome = control(&settings, Arc::clone(&sink), reloader, passed);
+        let outcome = runtime.block_on(control(&settings, Arc::clone(&sink), reloader, passed, signals));
         sink.flush();
         outcome
     }
@@ -67,31 +72,32 @@ impl Serve {
 }
 
 /// The control plane: signals, reloads and chores, on this thread, until a signal says stop.
-fn control(settings: &Settings, sink: Arc<Sink>, reloader: Reloader, passed: PassedSockets) -> Result<(), Failure> {
+async fn control(
+    settings: &Settings,
+    sink: Arc<Sink>,
+    reloader: Reloader,
+    passed: PassedSockets,
+    mut signals: Signals,
+) -> Result<(), Failure> {
     let (policy, state) = (reloader.policy(), reloader.state());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::new(format!("cannot start: {error}")))?;
-    runtime.block_on(async {
-        let mut signals = Signals::install().map_err(|error| Failure::new(format!("cannot handle signals: {error}")))?;
-        let running = Running::start(Arc::clone(&policy), Arc::clone(&sink), Clock::System, passed).map_err(unstartable)?;
-        let reloading = reload::spawn(reloader).map_err(|error| Failure::new(format!("cannot watch the files: {error}")))?;
-        announce(&running, settings);
-        let reloads = Reloads::start(Arc::clone(&policy), state);
-        let whole = run_until_told(&mut signals, &running, &sink, &reloading, reloads).await;
-        manager::stopping();
-        drop(reloading);
-        let grace = policy.load().settings.timeouts.drain;
-        tracing::info!(seconds = grace.as_secs_f64(), "stopping: finishing what is in flight");
-        let time_is_up = async {
-            tokio::select! {
-                () = sleep(grace) => {}
-                () = signals.end.recv() => tracing::warn!("told again to stop: stopping at once"),
-            }
-        };
-        running.stop(time_is_up).await;
-        tracing::info!("stopped");
-        whole
-    })
+    let running = Running::start(Arc::clone(&policy), Arc::clone(&sink), Clock::System, passed).map_err(unstartable)?;
+    let reloading = reload::spawn(reloader).map_err(|error| Failure::new(format!("cannot watch the files: {error}")))?;
+    announce(&running, settings);
+    let reloads = Reloads::start(Arc::clone(&policy), state);
+    let whole = run_until_told(&mut signals, &running, &sink, &reloading, reloads).await;
+    manager::stopping();
+    drop(reloading);
+    let grace = policy.load().settings.timeouts.drain;
+    tracing::info!(seconds = grace.as_secs_f64(), "stopping: finishing what is in flight");
+    let time_is_up = async {
+        tokio::select! {
+            () = sleep(grace) => {}
+            () = signals.end.recv() => tracing::warn!("told again to stop: stopping at once"),
+        }
+    };
+    running.stop(time_is_up).await;
+    tracing::info!("stopped");
+    whole
 }
 
 /// SIGHUP reloads, SIGTERM and SIGINT end it.

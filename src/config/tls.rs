@@ -115,8 +115,9 @@ impl Settings {
         of_listeners.chain(self.tls_upstreams().flat_map(|(_, tls)| tls.files()))
     }
 
-    /// What of `listen` is taken only at a start: the sockets, and whether they speak TLS. Certificates may change.
-    pub(super) fn sockets(&self) -> Vec<(SocketAddr, bool)> {
-        self.listen.iter().map(|listener| (listener.address, listener.tls.is_some())).collect()
+    /// What of `listen` is taken only at a start: the sockets, by address and name, and whether they speak TLS. Certificates
+    /// may change.
+    pub(super) fn sockets(&self) -> Vec<(SocketAddr, Option<&str>, bool)> {
+        self.listen.iter().map(|it| (it.address, it.socket.as_deref(), it.tls.is_some())).collect()
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::consumers::reload::{ReloadOutcome, Reloaded, SettingsOutcome};
+use crate::consumers::reload::{CertificatesOutcome, ReloadOutcome, Reloaded, SettingsOutcome};
 use crate::yaml::Problem;
 
 /// The outcome of one reload.
@@ -41,6 +41,14 @@ impl Verdict {
                 all.extend(&problems.0);
             }
             Some(SettingsOutcome::Unchanged) | None => {}
+        }
+        match &reloaded.certificates {
+            Some(CertificatesOutcome::Replaced { warnings }) => all.extend(warnings),
+            Some(CertificatesOutcome::KeptOld(problems)) => {
+                ok = false;
+                all.extend(&problems.0);
+            }
+            Some(CertificatesOutcome::Unchanged) | None => {}
         }
         match &reloaded.consumers {
             Some(ReloadOutcome::Replaced { warnings, .. }) => all.extend(warnings),

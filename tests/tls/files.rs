@@ -104,6 +104,27 @@ fn a_certificate_that_expires_soon_or_has_expired_is_warned_of() {
     assert!(!said.out.contains("expire") && said.succeeded, "{said:?}");
 }
 
+#[test]
+fn a_reload_fails_for_a_key_that_does_not_fit_and_is_well_again_with_the_old_one() {
+    let (authority, other) = (Authority::new(), Authority::new());
+    let pair = authority.issue("pair", "DNS:localhost");
+    let gateway = gateway(&Backend::start(), &format!("{{ {} }}", pair.yaml())).start();
+    let reload = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+        with_input(command.args(["reload", "--config"]).arg(gateway.folder().join("countersign.yaml")), b"")
+    };
+    let fitting = std::fs::read(&pair.key).unwrap();
+    std::fs::copy(other.issue("other", "DNS:localhost").key, &pair.key).unwrap();
+    for _ in 0..2 {
+        let said = reload();
+        let told = format!("{said:?}");
+        assert!(!said.succeeded && told.contains("does not belong to the certificate"), "{told}");
+    }
+    std::fs::write(&pair.key, fitting).unwrap();
+    let said = reload();
+    assert!(said.succeeded, "{said:?}");
+}
+
 fn check(tls: &str) -> Said {
     let folder = gateway(&Backend::start(), tls).write();
     let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));

@@ -60,7 +60,7 @@ impl Certificates {
 
     /// The next look takes the files for changed, and says at once what is wrong with them.
     pub(super) fn insist(&mut self) {
-        (self.content, self.told) = (None, false);
+        self.content = None;
         self.unfit_since = Instant::now().checked_sub(PATIENCE);
     }
 

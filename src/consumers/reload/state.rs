@@ -57,7 +57,7 @@ impl ReloadState {
     /// Whether anything is wrong with the files as they are now.
     pub fn has_problems(&self) -> bool {
         let standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
-        !standing.settings.is_empty() || !standing.consumers.is_empty()
+        !standing.settings.is_empty() || !standing.certificates.is_empty() || !standing.consumers.is_empty()
     }
 
     pub(super) fn record(&self, reloaded: &Reloaded, took: Duration) {
