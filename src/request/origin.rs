@@ -71,7 +71,9 @@ impl Origin {
         } else {
             hops = self.follow(chain.iter().map(|address| parse_node(address)), trusted);
             self.set(nth_from_end(&protos, hops), nth_from_end(&hosts, hops), nth_from_end(&ports, hops))?;
-            self.check_agreement(&elements, !chain.is_empty(), trusted)?;
+            let client = self.check_agreement(&elements, !chain.is_empty(), trusted)?;
+            // A client that sends one of the others itself must not hide its address, which `Forwarded` alone names.
+            self.client = client;
         }
         if let Some(prefix) = nth_from_end(&list(headers, "x-forwarded-prefix")?, hops) {
             let prefix = prefix.trim_end_matches('/');
@@ -94,14 +96,15 @@ impl Origin {
         self.set(element.proto.as_deref(), element.host.as_deref(), None)
     }
 
-    /// Refuses a `Forwarded` that would change the base URL, or the client where both families name one.
-    fn check_agreement(&self, elements: &[Element], names_client: bool, trusted: &[IpNet]) -> Result<(), Refusal> {
+    /// Refuses a `Forwarded` that would change the base URL, or the client where both families name one. Gives the client by
+    /// whichever family names it.
+    fn check_agreement(&self, elements: &[Element], names_client: bool, trusted: &[IpNet]) -> Result<IpAddr, Refusal> {
         let mut other = self.clone();
         other.believe_forwarded(elements, trusted)?;
-        let both_name_client = names_client && elements.iter().any(|element| element.node.is_some());
-        let same_client = !both_name_client || other.client == self.client;
+        let client = if elements.iter().any(|element| element.node.is_some()) { other.client } else { self.client };
+        let same_client = !names_client || client == self.client;
         if same_client && other.base_string_uri("/") == self.base_string_uri("/") {
-            return Ok(());
+            return Ok(client);
         }
         Err(Refusal::BadRequest("the trusted proxy's X-Forwarded-* and Forwarded headers contradict each other"))
     }
@@ -307,6 +310,7 @@ mod tests {
         }
         // What X-Forwarded-* leave open is as received; Forwarded does not fill it in.
         assert!(both(&https[..1], "host=jira").is_err());
-        assert_eq!(both(&https[..2], "for=192.0.2.2").unwrap().client, "10.0.0.1".parse::<IpAddr>().unwrap());
+        // But for the client, whom nobody hides by naming something else.
+        assert_eq!(both(&https[..2], "for=192.0.2.2").unwrap().client, "192.0.2.2".parse::<IpAddr>().unwrap());
     }
 }
