@@ -41,9 +41,6 @@ struct Options {
     rounds: usize,
     #[arg(long, default_value_t = 32)]
     connections: usize,
-    /// Reserved: changes nothing yet.
-    #[arg(long)]
-    bare: bool,
     /// Given by `cargo bench` but not by `cargo test`, which is not to start a measurement.
     #[arg(long, hide = true)]
     bench: bool,

@@ -51,8 +51,9 @@ impl FailedSignatures {
             Entry::Occupied(mut entry) => *entry.get_mut() = now.max(*entry.get()) + INTERVAL,
             Entry::Vacant(_) if self.pairs.load(Ordering::Relaxed) >= MAX_PAIRS => {}
             Entry::Vacant(place) => {
-                place.insert(now + INTERVAL);
+                // First, so that a sweep never takes off what was not counted yet.
                 self.pairs.fetch_add(1, Ordering::Relaxed);
+                place.insert(now + INTERVAL);
             }
         }
     }
