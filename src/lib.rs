@@ -17,6 +17,7 @@
 //! | [`failures`] | bad signatures, capped |
 //! | [`replay`] | nonces that were accepted |
 //! | [`refusal`] | why a request is stopped, told twice |
+//! | [`accounts`] | the administrators, and how they sign in |
 //! | [`observe`] | access log, diagnostics, counts |
 //! | [`sockets`] | passed or bound |
 //! | [`service`] | what the service manager and `countersign reload` are told |
@@ -24,6 +25,7 @@
 //! | [`yaml`] | YAML with a line for every problem |
 //! | [`clock`] | the time |
 
+pub mod accounts;
 pub mod cli;
 pub mod clock;
 pub mod config;

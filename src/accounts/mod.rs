@@ -1,0 +1,25 @@
+//! The administrators: who they are, how they sign in, and for how long.
+//!
+//! Kept out: HTTP. Pages, cookies and headers are the `admin` module's.
+
+mod current;
+mod model;
+mod password;
+mod read;
+mod secret;
+mod sessions;
+mod set_up;
+mod sign_in;
+mod throttle;
+mod write;
+
+pub use current::CurrentUsers;
+pub use model::{ApiToken, TOKEN_PREFIX, User, UserName, Users};
+pub use password::{Hasher, MIN_LENGTH, Password, PasswordHash, UnfitPassword};
+pub use read::{Loaded, load};
+pub use secret::{Secret, SecretHash};
+pub use sessions::{IDLE, LONGEST, Live, NewSession, Sessions};
+pub use set_up::GOOD_FOR;
+pub use sign_in::{Accounts, SetUpError, SignInError};
+pub use throttle::Throttle;
+pub use write::{WriteError, change};

@@ -1,0 +1,256 @@
+//! Passwords, and the argon2id hashes that stand for them in the users file.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use argon2::password_hash::{PasswordHash as Phc, PasswordHasher, PasswordVerifier, SaltString};
+use argon2::{Algorithm, Argon2, Params, Version};
+use tokio::sync::Semaphore;
+
+use super::model::UserName;
+use super::secret::fill;
+
+/// What somebody typed. Neither `Debug` nor `Display`.
+#[derive(Clone)]
+pub struct Password(String);
+
+impl Password {
+    /// Any text; one that is too long to be a password matches no hash and costs no hashing.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// Whether it may become the password of `name`.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check(&self, name: &UserName) -> Result<(), UnfitPassword> {
+        let length = self.0.chars().count();
+        let mut letters: Vec<char> = self.0.chars().collect();
+        letters.sort_unstable();
+        letters.dedup();
+        if length < MIN_LENGTH {
+            Err(UnfitPassword::Short(length))
+        } else if self.0.len() > MAX_BYTES {
+            Err(UnfitPassword::Long)
+        } else if letters.len() < MIN_LETTERS || self.0.to_lowercase().contains(&name.as_str().to_lowercase().repeat(2)) {
+            Err(UnfitPassword::Obvious)
+        } else if self.0.chars().any(char::is_control) {
+            Err(UnfitPassword::Control)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Why a text may not become a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnfitPassword {
+    /// Its length in characters.
+    Short(usize),
+    /// More bytes than are hashed.
+    Long,
+    /// A few characters or the user's name, repeated.
+    Obvious,
+    /// A control character: it was hardly meant, and can hardly be typed again.
+    Control,
+}
+
+impl fmt::Display for UnfitPassword {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Short(length) => write!(f, "the password has {length} characters, and needs at least {MIN_LENGTH}"),
+            Self::Long => write!(f, "the password has more than {MAX_BYTES} bytes"),
+            Self::Obvious => f.write_str("the password is one of the first that somebody would try"),
+            Self::Control => f.write_str("the password has a control character in it"),
+        }
+    }
+}
+
+/// An argon2id hash in the form of the password hashing competition (`$argon2id$v=19$m=…,t=…,p=…$salt$hash`).
+#[derive(Clone, PartialEq, Eq)]
+pub struct PasswordHash(String);
+
+impl PasswordHash {
+    /// The hash of a password under a new salt; takes some hundredths of a second.
+    ///
+    /// # Errors
+    /// If the system gives no random numbers or no memory.
+    pub fn make(password: &Password) -> io::Result<Self> {
+        let mut salt = [0; SALT_BYTES];
+        fill(&mut salt)?;
+        let salt = SaltString::encode_b64(&salt).map_err(io::Error::other)?;
+        let hasher = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::DEFAULT);
+        Ok(Self(hasher.hash_password(password.0.as_bytes(), &salt).map_err(io::Error::other)?.to_string()))
+    }
+
+    /// One that stands in a file.
+    ///
+    /// # Errors
+    /// What it is instead.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let phc = Phc::new(text).map_err(|_| "no password hash")?;
+        if phc.algorithm != argon2::ARGON2ID_IDENT {
+            return Err("a hash of another kind than argon2id");
+        }
+        let params = Params::try_from(&phc).map_err(|_| "an argon2id hash with impossible parameters")?;
+        if params.m_cost() > MAX_MEMORY || params.t_cost() > MAX_PASSES || params.p_cost() > MAX_LANES {
+            return Err("an argon2id hash that takes more memory or time than a sign-in may");
+        }
+        if phc.salt.is_none() || phc.hash.is_none() {
+            return Err("an argon2id hash that is cut off");
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// Whether it takes less work than new ones.
+    pub fn is_weak(&self) -> bool {
+        let params = Phc::new(&self.0).ok().and_then(|phc| Params::try_from(&phc).ok());
+        params.is_none_or(|params| {
+            let work = |params: &Params| u64::from(params.m_cost()) * u64::from(params.t_cost());
+            work(&params) < work(&Params::DEFAULT) * 9 / 10
+        })
+    }
+
+    /// Whether this is the hash of that password; takes some hundredths of a second.
+    pub fn is_of(&self, password: &Password) -> bool {
+        let Ok(phc) = Phc::new(&self.0) else { return false };
+        password.0.len() <= MAX_BYTES && Argon2::default().verify_password(password.0.as_bytes(), &phc).is_ok()
+    }
+
+    /// As it stands in the file.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordHash(…)")
+    }
+}
+
+/// Hashes beside the event loop, and only so many at once: each takes 19 MiB.
+#[derive(Debug, Clone)]
+pub struct Hasher(Arc<Semaphore>);
+
+impl Default for Hasher {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(AT_ONCE)))
+    }
+}
+
+impl Hasher {
+    /// Runs `work` on a thread of its own when it is its turn.
+    ///
+    /// # Errors
+    /// If it did not end.
+    pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+        let permit = Arc::clone(&self.0).acquire_owned().await.map_err(io::Error::other)?;
+        // The permit goes along: a client that leaves does not end the work, and must not make room for more.
+        let task = tokio::task::spawn_blocking(move || {
+            let result = work();
+            drop(permit);
+            result
+        });
+        task.await.map_err(io::Error::other)
+    }
+}
+
+/// NIST SP 800-63B-4 §3.1.1.2, where a password is all that is asked for. No rule about which characters, as there.
+pub const MIN_LENGTH: usize = 15;
+
+/// More is no password; hashing would take time in proportion.
+const MAX_BYTES: usize = 1024;
+
+/// `aaaaaaaaaaaaaaa` and `123123123123123` have fewer.
+const MIN_LETTERS: usize = 5;
+
+/// RFC 9106 §3.1 recommends 128 bits. The other parameters, `Params::DEFAULT` (19 MiB, 2 passes, 1 lane), are those of the OWASP
+/// Password Storage Cheat Sheet.
+const SALT_BYTES: usize = 16;
+
+/// A flood of sign-ins takes as much memory as this many.
+const AT_ONCE: usize = 2;
+
+/// KiB; what a hash may ask for that somebody wrote into the file, at most.
+const MAX_MEMORY: u32 = 256 * 1024;
+const MAX_PASSES: u32 = 16;
+const MAX_LANES: u32 = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> UserName {
+        UserName::new(text).unwrap()
+    }
+
+    #[test]
+    fn a_hash_is_of_its_password_alone_and_never_the_same_twice() {
+        let password = Password::new("correct horse battery");
+        let (one, other) = (PasswordHash::make(&password).unwrap(), PasswordHash::make(&password).unwrap());
+        assert_ne!(one, other);
+        assert!(one.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", one.as_str());
+        assert_eq!(PasswordHash::parse(one.as_str()), Ok(one.clone()));
+        assert!(one.is_of(&password) && other.is_of(&password) && !one.is_weak());
+        assert!(!one.is_of(&Password::new("correct horse batterz")));
+        assert!(!one.is_of(&Password::new("correct horse battery\n")));
+    }
+
+    #[test]
+    fn hashes_of_other_kinds_or_without_bounds_are_refused() {
+        let tail = "$c2FsdHNhbHRzYWx0c2FsdA$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g";
+        let of = |head: &str| PasswordHash::parse(&format!("{head}{tail}"));
+        assert!(of("$argon2id$v=19$m=19456,t=2,p=1").is_ok());
+        assert!(of("$argon2id$v=19$m=8,t=1,p=1").unwrap().is_weak());
+        for (head, why) in [
+            ("$argon2i$v=19$m=19456,t=2,p=1", "another kind"),
+            ("$2b$10", "no password hash"),
+            ("$argon2id$v=19$m=4194304,t=2,p=1", "more memory"),
+            ("$argon2id$v=19$m=19456,t=4000000,p=1", "more memory or time"),
+            ("secret", "no password hash"),
+        ] {
+            let refused = of(head).unwrap_err();
+            assert!(refused.contains(why), "{head}: {refused}");
+        }
+        assert_eq!(PasswordHash::parse("$argon2id$v=19$m=19456,t=2,p=1"), Err("an argon2id hash that is cut off"));
+    }
+
+    #[test]
+    fn passwords_that_are_guessed_first_are_refused() {
+        let check = |text: &str| Password::new(text).check(&name("ada"));
+        assert_eq!(check("fourteen chars"), Err(UnfitPassword::Short(14)));
+        assert_eq!(check("abcabcabcabcabcabc"), Err(UnfitPassword::Obvious));
+        assert_eq!(check("AdaAda and thirteen"), Err(UnfitPassword::Obvious));
+        assert_eq!(check("with a tab\tin the middle"), Err(UnfitPassword::Control));
+        assert_eq!(check(&"long and varied ".repeat(65)), Err(UnfitPassword::Long));
+        assert_eq!(check("fünfzehn Zeichen"), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn no_more_than_two_are_hashed_at_once() {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        static NOW: AtomicUsize = AtomicUsize::new(0);
+        static MOST: AtomicUsize = AtomicUsize::new(0);
+        let hasher = Hasher::default();
+        let tasks: Vec<_> = (0..12)
+            .map(|_| {
+                let hasher = hasher.clone();
+                tokio::spawn(async move {
+                    let work = || {
+                        MOST.fetch_max(NOW.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                        std::thread::sleep(std::time::Duration::from_millis(5));
+                        NOW.fetch_sub(1, Ordering::SeqCst);
+                    };
+                    hasher.run(work).await.unwrap();
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        assert_eq!(MOST.load(Ordering::SeqCst), AT_ONCE);
+    }
+}

@@ -1,0 +1,182 @@
+//! Failed sign-ins, counted per name and per address; each one makes the next attempt wait longer.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::secret::SecretHash;
+
+/// What failed lately.
+#[derive(Debug, Default)]
+pub struct Throttle(Mutex<Tables>);
+
+#[derive(Debug, Default)]
+struct Tables {
+    /// By a hash, so that a name's length is not the caller's to choose; whether a user has the name does not matter.
+    names: HashMap<SecretHash, Failures>,
+    /// `None`: whoever may open the Unix socket.
+    addresses: HashMap<Option<IpAddr>, Failures>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Failures {
+    count: u32,
+    /// Until when no attempt is looked at.
+    wait_until: Duration,
+    last: Duration,
+}
+
+/// An attempt that may be made. It counts as failed until [`Throttle::succeeded`] says otherwise, so that many at once are no way
+/// around the count.
+#[derive(Debug)]
+pub struct Attempt {
+    name: SecretHash,
+    address: Option<IpAddr>,
+}
+
+impl Throttle {
+    /// Asks for an attempt.
+    ///
+    /// # Errors
+    /// How long until there is one.
+    pub fn attempt(&self, name: &str, address: Option<IpAddr>, now: Duration) -> Result<Attempt, Duration> {
+        let name = SecretHash::of(name);
+        let mut tables = self.lock();
+        let waits = [waiting(&tables.names, &name, now), waiting(&tables.addresses, &address, now)];
+        if let Some(wait) = waits.into_iter().flatten().max() {
+            return Err(wait);
+        }
+        count(&mut tables.names, name, FREE_PER_NAME, now);
+        count(&mut tables.addresses, address, FREE_PER_ADDRESS, now);
+        Ok(Attempt { name, address })
+    }
+
+    /// The password was right: what failed before was a slip of the hand.
+    pub fn succeeded(&self, attempt: &Attempt) {
+        let mut tables = self.lock();
+        tables.names.remove(&attempt.name);
+        tables.addresses.remove(&attempt.address);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Tables> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn waiting<K: Eq + Hash>(table: &HashMap<K, Failures>, key: &K, now: Duration) -> Option<Duration> {
+    table.get(key).map(|failures| failures.wait_until.saturating_sub(now)).filter(|wait| !wait.is_zero())
+}
+
+fn count<K: Eq + Hash>(table: &mut HashMap<K, Failures>, key: K, free: u32, now: Duration) {
+    if table.len() >= MOST {
+        table.retain(|_, failures| now.saturating_sub(failures.last) < FORGOTTEN_AFTER);
+    }
+    // At the bound further names are not counted; their address is.
+    if table.len() >= MOST && !table.contains_key(&key) {
+        return;
+    }
+    let failures = table.entry(key).or_insert(Failures { count: 0, wait_until: now, last: now });
+    if now.saturating_sub(failures.last) >= FORGOTTEN_AFTER {
+        failures.count = 0;
+    }
+    failures.count += 1;
+    failures.last = now;
+    failures.wait_until = now + delay(failures.count, free);
+}
+
+/// None for the first ones; then 1 s, 2 s, 4 s … up to a minute.
+fn delay(count: u32, free: u32) -> Duration {
+    let Some(over) = count.checked_sub(free) else { return Duration::ZERO };
+    FIRST_WAIT.saturating_mul(1 << over.min(16)).min(LONGEST_WAIT)
+}
+
+/// From then on each failure makes the next attempt wait: more than a person mistypes.
+const FREE_PER_NAME: u32 = 4;
+
+/// All administrators may share one address, that of a proxy or the machine's own.
+const FREE_PER_ADDRESS: u32 = 10;
+
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+
+/// 1,440 guesses a day, of passwords of 15 characters; longer would let whoever guesses keep the user out. NIST SP 800-63B-4
+/// §3.2.2 bounds them to 100 in a row, which would do just that.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(60 * 60);
+
+/// Names, and addresses, that are counted; about 1 MB each.
+const MOST: usize = 10_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOME: Option<IpAddr> = Some(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
+
+    fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn the_waits_grow_and_stop_growing() {
+        let throttle = Throttle::default();
+        let (mut now, mut waits) = (at(0), Vec::new());
+        for _ in 0..14 {
+            while let Err(wait) = throttle.attempt("ada", HOME, now) {
+                waits.push(wait.as_secs());
+                now += wait;
+            }
+        }
+        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60, 60, 60]);
+    }
+
+    #[test]
+    fn attempts_at_the_same_time_are_counted_before_they_end() {
+        let throttle = Throttle::default();
+        let allowed = (0..100).filter(|_| throttle.attempt("ada", HOME, at(0)).is_ok()).count();
+        assert_eq!(allowed, FREE_PER_NAME as usize);
+    }
+
+    #[test]
+    fn many_names_from_one_address_and_one_name_from_many_addresses_wait_too() {
+        let throttle = Throttle::default();
+        let allowed = (0..100).filter(|at_| throttle.attempt(&format!("u{at_}"), HOME, at(0)).is_ok()).count();
+        assert_eq!(allowed, FREE_PER_ADDRESS as usize);
+        let throttle = Throttle::default();
+        let allowed = (0..100).filter(|n| throttle.attempt("ada", Some([10, 0, 0, *n].into()), at(0)).is_ok()).count();
+        assert_eq!(allowed, FREE_PER_NAME as usize);
+        assert!(throttle.attempt("bob", None, at(0)).is_ok(), "another name, another way in");
+    }
+
+    #[test]
+    fn a_success_or_an_hour_makes_good() {
+        let throttle = Throttle::default();
+        for _ in 0..3 {
+            throttle.attempt("ada", HOME, at(0)).unwrap();
+        }
+        let attempt = throttle.attempt("ada", HOME, at(0)).unwrap();
+        assert!(throttle.attempt("ada", HOME, at(0)).is_err());
+        throttle.succeeded(&attempt);
+        for _ in 0..4 {
+            throttle.attempt("ada", HOME, at(1)).unwrap();
+        }
+        assert!(throttle.attempt("ada", HOME, at(1)).is_err());
+        for _ in 0..4 {
+            throttle.attempt("ada", HOME, at(1) + FORGOTTEN_AFTER).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_tables_are_bounded() {
+        let throttle = Throttle::default();
+        for at_ in 0..MOST as u64 + 50 {
+            // Each from an address of its own, or none would be counted.
+            let [.., a, b, c] = at_.to_be_bytes();
+            let _ = throttle.attempt(&format!("u{at_}"), Some([10, a, b, c].into()), at(0));
+        }
+        let tables = throttle.lock();
+        assert_eq!((tables.names.len(), tables.addresses.len()), (MOST, MOST));
+    }
+}
