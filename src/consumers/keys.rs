@@ -90,7 +90,7 @@ impl Reader<'_> {
             let message = format!("the key has {} bits, and fewer than {RECOMMENDED_BITS} are weak today", key.bits());
             report.warn(node, message, "ask for a new key, and list both under public_keys meanwhile");
         }
-        if let KeyForm::Certificate { subject, not_after } = form
+        if let KeyForm::Certificate { subject, not_after, .. } = form
             && *not_after < self.policy.now.seconds()
         {
             let message = format!("the certificate of {subject} is past its end; that changes nothing, it is only a key holder");
@@ -113,4 +113,4 @@ impl Reader<'_> {
 }
 
 /// NIST SP 800-131A and everybody since.
-const RECOMMENDED_BITS: u32 = 2048;
+pub(super) const RECOMMENDED_BITS: u32 = 2048;

@@ -10,6 +10,7 @@ use aws_lc_rs::signature::{self as lc, ParsedPublicKey, RsaParameters};
 use base64::Engine;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use rsa::pkcs1::RsaPublicKey as Pkcs1PublicKey;
+use rsa::pkcs1::der::pem::{self, LineEnding};
 use rsa::pkcs1::der::{Decode, Encode, asn1::BitStringRef};
 use rsa::pkcs8::spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 use sha1::Digest;
@@ -89,7 +90,9 @@ pub enum KeyForm {
     Certificate {
         /// The subject's distinguished name.
         subject: String,
-        /// End of validity, seconds since 1970. It does not matter for the key and is shown to people.
+        /// Begin of validity, seconds since 1970. Neither matters for the key; both are shown to people.
+        not_before: u64,
+        /// End of validity, likewise.
         not_after: u64,
     },
 }
@@ -210,6 +213,12 @@ impl PublicKey {
         self.fingerprint
     }
 
+    /// The key as PEM `PUBLIC KEY`.
+    pub fn to_pem(&self) -> String {
+        let pem = to_spki(&self.pkcs1).and_then(|der| pem::encode_string("PUBLIC KEY", LineEnding::LF, &der).ok());
+        pem.expect("from_pkcs1 wrote this key as SubjectPublicKeyInfo before")
+    }
+
     /// Whether the private half of this key can be read in public documentation.
     pub fn is_published(&self) -> bool {
         PUBLISHED.contains(&self.fingerprint)
@@ -264,7 +273,11 @@ impl PublicKey {
         ParsedPublicKey::new(parameters(method), &self.pkcs1).ok()
     }
 
-    fn from_certificate(der: &[u8]) -> Result<(Self, KeyForm), KeyError> {
+    /// Reads the key of an X.509 certificate in DER.
+    ///
+    /// # Errors
+    /// As [`Self::from_spki`].
+    pub fn from_certificate(der: &[u8]) -> Result<(Self, KeyForm), KeyError> {
         use x509_cert::certificate::{CertificateInner, Raw};
         // `Raw` bears the serial numbers and dates of old tools that RFC 5280 forbids.
         let certificate = CertificateInner::<Raw>::from_der(der).map_err(|_| KeyError::NotAKey)?;
@@ -272,6 +285,7 @@ impl PublicKey {
         let info = body.subject_public_key_info.to_der().map_err(|_| KeyError::NotAKey)?;
         let form = KeyForm::Certificate {
             subject: body.subject.to_string(),
+            not_before: body.validity.not_before.to_unix_duration().as_secs(),
             not_after: body.validity.not_after.to_unix_duration().as_secs(),
         };
         Ok((Self::from_spki(&info)?, form))
@@ -339,35 +353,55 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
+impl KeyError {
+    /// What is wrong.
+    pub fn message(&self) -> String {
+        self.explain().0
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        self.explain().1
+    }
+
+    fn explain(&self) -> (String, &'static str) {
+        match self {
+            Self::Empty => ("the key is empty".into(), "paste the consumer's public key"),
+            Self::PrivateKey => (
+                "this is a private key, and by standing here it is exposed".into(),
+                "make a new key pair and paste its public half (openssl rsa -in key.pem -pubout)",
+            ),
+            Self::SeveralKeys => ("there are several keys in one text".into(), "list them under public_keys, one each"),
+            Self::WrongLabel(label) => {
+                (format!("a PEM block \"{label}\" is no RSA public key"), "PUBLIC KEY, RSA PUBLIC KEY and CERTIFICATE are")
+            }
+            Self::SshKey => ("this is an SSH key".into(), "convert it with: ssh-keygen -e -m PKCS8 -f key.pub"),
+            Self::Garbled => (
+                "this is neither PEM nor base64".into(),
+                "check that the whole text from BEGIN to END was pasted, each line indented alike",
+            ),
+            Self::NotAKey => {
+                ("the base64 decodes, but not to a public key or certificate".into(), "a line may be missing or pasted twice")
+            }
+            Self::NotRsa(oid) => (format!("this is no RSA key (its algorithm is {oid})"), "the RSA-* signature methods need one"),
+            Self::TooShort { bits, floor } => {
+                (format!("the key has {bits} bits, and at least {floor} are needed"), "make a new pair of 2048")
+            }
+            Self::TooLong { bits } => {
+                (format!("the key has {bits} bits, and at most {MAX_BITS} are verified"), "make a new pair of 2048 to 4096")
+            }
+            Self::Exponent => {
+                ("the public exponent must be odd and from 3 to 8589934591 (usually 65537)".into(), "make a new pair")
+            }
+            Self::EvenModulus => ("the modulus is even, so this is no RSA key".into(), "copy the key again"),
+        }
+    }
+}
+
 impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Empty => f.write_str("the key is empty; paste the consumer's public key"),
-            Self::PrivateKey => f.write_str(
-                "this is a private key, and by standing here it is exposed; \
-                 make a new key pair and paste its public half (openssl rsa -in key.pem -pubout)",
-            ),
-            Self::SeveralKeys => f.write_str("there are several keys in one text; list them under public_keys, one each"),
-            Self::WrongLabel(label) => {
-                write!(f, "a PEM block \"{label}\" is no RSA public key; PUBLIC KEY, RSA PUBLIC KEY and CERTIFICATE are")
-            }
-            Self::SshKey => {
-                f.write_str("this is an SSH key; convert it with: ssh-keygen -e -m PKCS8 -f key.pub")
-            }
-            Self::Garbled => f.write_str(
-                "this is neither PEM nor base64; check that the whole text from BEGIN to END was pasted, each line indented alike",
-            ),
-            Self::NotAKey => f.write_str(
-                "the base64 decodes, but not to a public key or certificate; a line may be missing or pasted twice",
-            ),
-            Self::NotRsa(oid) => write!(f, "this is no RSA key (its algorithm is {oid}); the RSA-* signature methods need one"),
-            Self::TooShort { bits, floor } => {
-                write!(f, "the key has {bits} bits, and at least {floor} are needed; make a new pair of 2048")
-            }
-            Self::TooLong { bits } => write!(f, "the key has {bits} bits, and at most {MAX_BITS} are verified"),
-            Self::Exponent => f.write_str("the public exponent must be odd and from 3 to 8589934591 (usually 65537)"),
-            Self::EvenModulus => f.write_str("the modulus is even, so this is no RSA key; copy the key again"),
-        }
+        let (message, hint) = self.explain();
+        write!(f, "{message}; {hint}")
     }
 }
 
