@@ -14,6 +14,7 @@ use rsa::pkcs1::der::pem::{self, LineEnding};
 use serde_json::{Value, json};
 
 use super::model::{ConsumerKey, ConsumerList};
+use crate::clock::Clock;
 use crate::oauth::key::{Fingerprint, KeyError, KeyForm, PublicKey};
 use crate::oauth::timestamp::Timestamp;
 use contents::Contents;
@@ -72,8 +73,13 @@ pub struct CertificateFacts {
     pub not_after: Timestamp,
 }
 
-/// Looks at a pasted text. Keys with fewer bits than `min_bits` are refused; `now` is for what is said about dates.
-pub fn check(text: &str, min_bits: u32, now: Timestamp) -> KeyReport {
+/// Looks at a pasted text. Keys with fewer bits than `min_bits` are refused.
+pub fn check(text: &str, min_bits: u32) -> KeyReport {
+    check_at(text, min_bits, Clock::System.wall())
+}
+
+/// As [`check`], at some time: it matters for what is said about dates.
+pub fn check_at(text: &str, min_bits: u32, now: Timestamp) -> KeyReport {
     let mut mended = Vec::new();
     let key = Pasted::read(text, &mut mended).and_then(|pasted| CheckedKey::of(pasted, min_bits, &mut mended));
     let warnings = key.as_ref().map(|key| warning::of(key, now)).unwrap_or_default();
@@ -190,7 +196,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
     fn checked(text: &str) -> KeyReport {
-        check(text, MIN_BITS, NOW)
+        check_at(text, MIN_BITS, NOW)
     }
 
     /// Name, expectation, text.
@@ -278,7 +284,7 @@ mod tests {
         let short = "MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQC0YjCwIfYoprq/FQO6lb3asXrxLlJFuCvtinTF5p0GxvQGu5O3gYytUvtC2JlYzypSRjVxw\
                      xrsuRcP3e641SdASwfrmzyvIgP08N4S0IFzEURkV1wp/IpH7kH41EtbmUmrXSwfNZsnQRE5SYSOhh+LcK2wyQkdgcMv11l4KoBkcwIDAQAB";
         assert_eq!(checked(short).warnings, [Warning::Published, Warning::Weak { bits: 1024 }]);
-        let refused = check(short, 2048, NOW).key.unwrap_err();
+        let refused = check_at(short, 2048, NOW).key.unwrap_err();
         assert_eq!(refused, Wrong::Key(KeyError::TooShort { bits: 1024, floor: 2048 }));
     }
 
@@ -290,7 +296,7 @@ mod tests {
         assert!(facts.subject.starts_with("CN="), "{facts:?}");
         assert!(facts.not_before < facts.not_after && facts.not_after < NOW, "{facts:?}");
         assert_eq!(report.warnings, [Warning::Expired { not_after: facts.not_after }]);
-        let early = check(text, MIN_BITS, Timestamp::from_seconds(0)).warnings;
+        let early = check_at(text, MIN_BITS, Timestamp::from_seconds(0)).warnings;
         assert_eq!(early, [Warning::NotYet { not_before: facts.not_before }]);
     }
 }
