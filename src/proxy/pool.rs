@@ -22,7 +22,7 @@ use super::stream::Stream;
 use crate::config::{HostHeader, Server, Timeouts, Upstream};
 use crate::oauth::base_string::Scheme;
 use crate::refusal::Refusal;
-use crate::request::{OutgoingBody, Progress};
+use crate::request::{BodyError, OutgoingBody, Progress};
 use crate::tls::Connector;
 
 /// Idle connections by server.
@@ -89,7 +89,7 @@ impl Pool {
                 Ok(response) => return Ok((response, lease)),
                 Err(mut failed) => match failed.take_message().or(spare) {
                     Some(again) if lease.reused => request = again,
-                    _ => return Err(Refusal::UpstreamBroken(describe(failed.error()))),
+                    _ => return Err(unanswered(failed.error())),
                 },
             }
         }
@@ -239,10 +239,22 @@ fn copy_without_body(request: &http::Request<OutgoingBody>) -> http::Request<Out
     copy
 }
 
+/// Why there is no answer: the backend's doing, unless the client did not send its request to the end.
+fn unanswered(error: &hyper::Error) -> Refusal {
+    match causes(error).find_map(|cause| cause.downcast_ref()) {
+        Some(BodyError::Timeout) => Refusal::BodyTimeout,
+        Some(BodyError::Broken) => Refusal::BodyBroken,
+        None => Refusal::UpstreamBroken(describe(error)),
+    }
+}
+
+fn causes(error: &dyn std::error::Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+    std::iter::successors(error.source(), |cause| cause.source())
+}
+
 /// An error with its causes.
 fn describe(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+    causes(error).fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// Idle connections kept for one server and thread; a burst's worth.

@@ -12,7 +12,7 @@ mod signed;
 mod upstream;
 mod verified;
 
-pub use body::{BodyBudget, OutgoingBody, Progress, RequestBody};
+pub use body::{BodyBudget, BodyError, OutgoingBody, Progress, RequestBody};
 pub use head::is_forwarded;
 pub use inbound::{InboundRequest, Peer};
 pub use origin::{Origin, is_in};

@@ -41,6 +41,7 @@ fn e34_broken_chunks_never_become_a_complete_message() {
         client.send(body);
         client.finish();
         assert_cut(&backend, what);
+        assert_eq!(client.response_to("POST").status, 400, "{what}: it is not the backend's fault");
     }
 }
 
