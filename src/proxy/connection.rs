@@ -35,6 +35,7 @@ pub(super) async fn serve(plane: Rc<Plane>, stream: Stream, peer: Peer, place: R
     });
     let mut builder = http1::Builder::new();
     builder.max_header_size(limits.header).max_headers(MAX_HEADERS).half_close(false);
+    builder.max_buf_size(limits.header.max(READ_AHEAD));
     let mut connection = pin!(builder.serve_connection(io, service).with_upgrades());
     let mut told_to_end = pin!(until_told_to_end(plane.drain.clone(), &activity));
     let mut ending = false;
@@ -289,6 +290,10 @@ impl Write for Watched {
 
 /// Header lines of a request; hyper's own default, named because it is a limit.
 const MAX_HEADERS: usize = 100;
+
+/// What hyper may hold of a message on its way, in bytes, on each side. By default it is 408 KiB, which every client that asks for
+/// something long and does not read it would get twice.
+pub(super) const READ_AHEAD: usize = 64 * 1024;
 
 /// Bytes of a target that hyper parses; reached only where `limits.header` is larger.
 const MAX_URI: usize = 65_534;

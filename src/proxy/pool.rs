@@ -18,6 +18,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
+use super::connection::READ_AHEAD;
 use super::stream::Stream;
 use crate::config::{HostHeader, Server, Timeouts, Upstream};
 use crate::oauth::base_string::Scheme;
@@ -174,6 +175,7 @@ async fn open(
     let stream = connected.map_err(|_| format!("no connection within {} s", limit.as_secs_f64()))??;
     let (sender, connection) = http1::Builder::new()
         .max_header_size(MAX_RESPONSE_HEAD)
+        .max_buf_size(READ_AHEAD)
         .handshake(TokioIo::new(stream))
         .await
         .map_err(|e| describe(&e))?;
@@ -260,8 +262,8 @@ fn describe(error: &dyn std::error::Error) -> String {
 /// Idle connections kept for one server and thread; a burst's worth.
 const MAX_IDLE: usize = 256;
 
-/// The longest head of an answer, in bytes; as nginx's generous `proxy_buffer_size` setups have it.
-const MAX_RESPONSE_HEAD: usize = 256 * 1024;
+/// The longest head of an answer, in bytes: all that is read ahead of it. nginx takes 4 KiB or 8 KiB by default, HAProxy 16 KiB.
+const MAX_RESPONSE_HEAD: usize = READ_AHEAD;
 
 /// How long a connection whose answer is complete may take to finish its request before it is dropped.
 const SETTLE: Duration = Duration::from_secs(5);
