@@ -209,6 +209,14 @@ impl Gateway {
         self.address
     }
 
+    /// Where it listens, in the order of the configuration, which has that many listeners.
+    pub fn addresses(&self, many: usize) -> Vec<SocketAddr> {
+        eventually("all listeners are told", || {
+            let told: Vec<_> = self.lines().iter().filter_map(|line| listening_address(line)).collect();
+            (told.len() == many).then_some(told)
+        })
+    }
+
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }

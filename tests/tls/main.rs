@@ -4,10 +4,12 @@
 
 mod certificates;
 mod client;
+mod crowd;
 mod files;
 mod handshakes;
 mod renewal;
 mod scanners;
+mod slow;
 mod stalled;
 #[path = "../support/mod.rs"]
 mod support;

@@ -108,5 +108,5 @@ fn is_closed(stream: &mut TcpStream) -> bool {
 }
 
 /// The beginning of a ClientHello of 512 bytes (RFC 8446 §4.1.2).
-const HALF_A_HELLO: &[u8] = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\
+pub(super) const HALF_A_HELLO: &[u8] = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\
     0123456789abcdef0123456789abcdef\x200123456789abcdef0123456789abcdef\x00\x02\x13\x01\x01\x00";
