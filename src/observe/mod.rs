@@ -3,6 +3,7 @@
 mod access;
 mod counts;
 mod diagnostics;
+mod lines;
 mod sink;
 
 pub use access::{AccessRecord, Outcome, UnreadHead};

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::lines::Lines;
 use crate::config::LogTarget;
 
 /// A buffered line writer.
@@ -73,21 +74,21 @@ impl Sink {
         self.lock().closed = false;
     }
 
-    fn run(&self, mut output: Output) {
-        let mut batch = Vec::new();
+    fn run(&self, output: Output) {
+        let (mut lines, mut failing, mut batch) = (Lines::new(output), false, Vec::new());
         loop {
             let (dropped, reopen) = self.take(&mut batch);
             if let Some(Ok(fresh)) = reopen.then(|| open(&self.lock().target)) {
-                output = fresh;
+                lines.replace(fresh);
             }
-            if dropped > 0 {
-                let line = format!("{{\"level\":\"ERROR\",\"message\":\"log lines were dropped\",\"count\":{dropped}}}\n");
-                batch.extend_from_slice(line.as_bytes());
-            }
-            if let Err(error) = output.write_all(&batch) {
-                // There is no better place left to say it.
+            let written = lines.write(&batch, dropped);
+            if let Err(error) = &written
+                && !failing
+            {
+                // There is no better place left to say it; how many lines are missing stands in the log later.
                 let _ = writeln!(io::stderr(), "the log cannot be written: {error}");
             }
+            failing = written.is_err();
             batch.clear();
             self.lock().writing = false;
             self.wake.notify_all();
@@ -117,12 +118,16 @@ enum Output {
     File(File),
 }
 
-impl Output {
-    fn write_all(&mut self, lines: &[u8]) -> io::Result<()> {
+impl Write for Output {
+    fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Stderr => io::stderr().write_all(lines),
-            Self::File(file) => file.write_all(lines),
+            Self::Stderr => io::stderr().write(lines),
+            Self::File(file) => file.write(lines),
         }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
