@@ -21,14 +21,14 @@ fn site(bytes: u64) -> Site {
 }
 
 /// Sets the limit of the running gateway.
-fn set_limit(gateway: &Gateway, bytes: &str) {
+pub(crate) fn set_limit(gateway: &Gateway, bytes: &str) {
     let pid = gateway.pid().to_string();
     let set = Command::new("prlimit").args(["--pid", &pid, &format!("--fsize={bytes}:")]).status().unwrap();
     assert!(set.success());
 }
 
 #[track_caller]
-fn not_written(gateway: &Gateway, request: &Signing) {
+pub(crate) fn not_written(gateway: &Gateway, request: &Signing) {
     let response = gateway.ask(request);
     assert_eq!((response.status, response.text().contains("nonce_not_written")), (503, true), "{}", response.text());
     assert!(response.field("Retry-After").is_some_and(|seconds| seconds.parse::<u64>().is_ok()), "{:?}", response.fields);

@@ -6,6 +6,7 @@
 mod boots;
 mod clocks;
 mod damage;
+mod disk;
 mod full;
 mod kills;
 mod site;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use crate::support::gateway::Builder;
 use crate::support::{Backend, Consumer, Gateway, KeyPair, RSA_1024, RSA_2048, now};
 
 /// What an earlier gateway leaves to the next.
@@ -46,13 +47,18 @@ impl Site {
     /// Starts a gateway on the state.
     #[track_caller]
     pub(crate) fn start(&self) -> Gateway {
+        self.builder().start()
+    }
+
+    /// The configuration of a gateway on the state.
+    pub(crate) fn builder(&self) -> Builder {
         let builder = Gateway::builder()
             .upstream(&self.backend)
             .consumer(Consumer::new(crate::support::CONSUMER, &RSA_2048))
             .consumer(Consumer::new(LOADER.0, LOADER.1))
             .setting(&format!("state_directory: {}", self.state().display()))
             .through(&self.wrapper.iter().map(String::as_str).collect::<Vec<_>>());
-        self.settings.iter().fold(builder, |builder, setting| builder.setting(setting)).start()
+        self.settings.iter().fold(builder, |builder, setting| builder.setting(setting))
     }
 
     /// Starts a gateway that must remember everything.

@@ -153,16 +153,17 @@ impl Builder {
 
     /// Starts a program whose log level keeps it from saying where it listens.
     #[track_caller]
-    pub fn start_silent(self) -> Gateway {
-        let mut gateway = Gateway::spawn(self.write(), &[]);
+    pub fn start_silent(mut self) -> Gateway {
+        let wrapper = std::mem::take(&mut self.wrapper);
+        let mut gateway = Gateway::spawn(self.write(), &wrapper);
         gateway.address = eventually("the gateway listens", || listening_socket(gateway.pid()));
         gateway
     }
 
     /// Starts a program that is to fail, and gives its exit status and what it wrote.
-    pub fn start_in_vain(self) -> (ExitStatus, String) {
-        let folder = self.write();
-        let mut gateway = Gateway::spawn(folder, &[]);
+    pub fn start_in_vain(mut self) -> (ExitStatus, String) {
+        let wrapper = std::mem::take(&mut self.wrapper);
+        let mut gateway = Gateway::spawn(self.write(), &wrapper);
         let status = gateway.wait_for_exit();
         let said = eventually("the program's last words", || Some(gateway.lines()).filter(|lines| !lines.is_empty()));
         (status, said.join("\n"))
