@@ -5,6 +5,7 @@ mod entries;
 mod entry;
 mod files;
 mod identity;
+pub mod import;
 pub mod key_check;
 mod keys;
 mod load;

@@ -3,6 +3,7 @@
 //! Kept out: sockets and handshakes. The provider is aws-lc-rs, handed to each configuration; there is no other.
 
 mod certificate;
+mod client;
 mod files;
 mod pem;
 mod server;
@@ -13,7 +14,9 @@ use std::sync::{Arc, OnceLock};
 use rustls::SupportedProtocolVersion;
 use rustls::crypto::CryptoProvider;
 
+pub use client::client;
 pub use files::Files;
+pub use pem::Unusable;
 pub use store::{Connector, Loaded, Speaks, Tls, load};
 
 fn provider() -> Arc<CryptoProvider> {

@@ -8,9 +8,11 @@ use crate::config::PemFile;
 
 /// What is wrong with a file, and how to mend it.
 #[derive(Debug)]
-pub(super) struct Unusable {
-    pub(super) message: String,
-    pub(super) hint: String,
+pub struct Unusable {
+    /// What is wrong.
+    pub message: String,
+    /// How to mend it.
+    pub hint: String,
 }
 
 impl Unusable {

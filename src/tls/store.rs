@@ -10,7 +10,7 @@ use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use super::certificate::Expiry;
 use super::files::Files;
 use super::server::{self, Problems as Found};
-use super::{ALPN, VERSIONS, provider};
+use super::{ALPN, client};
 use crate::config::{Listener, PemFile, Settings, UpstreamTls};
 use crate::oauth::timestamp::Timestamp;
 use crate::yaml::{Document, Path, Problem, Problems, Report, Step};
@@ -184,8 +184,7 @@ impl Loading<'_> {
             None => self.system_roots(is_main),
         };
         let identity = tls.identity.as_ref().map(|pair| server::certificate(pair, self.files, expiries, found));
-        let builder = ClientConfig::builder_with_provider(provider()).with_protocol_versions(&VERSIONS);
-        let builder = builder.expect("aws-lc-rs has cipher suites for TLS 1.2 and 1.3").with_root_certificates(roots?);
+        let builder = client::builder(roots?);
         let mut config = match identity {
             None => builder.with_no_client_auth(),
             Some(certificate) => {
@@ -200,10 +199,7 @@ impl Loading<'_> {
     /// The authorities that the system trusts, or a problem if there are none.
     fn system_roots(&mut self, is_main: bool) -> Option<Arc<RootCertStore>> {
         if self.roots.is_none() {
-            let mut roots = RootCertStore::empty();
-            // Single ones that can't be read or are odd are no loss: what they issued is refused.
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-            self.roots = Some(Arc::new(roots));
+            self.roots = Some(Arc::new(client::system_authorities()));
         }
         let roots = self.roots.clone().filter(|roots| !roots.is_empty());
         if roots.is_none() {
