@@ -115,7 +115,7 @@ impl AccessRecord {
     }
 }
 
-fn write_line(sink: &Sink, write: impl FnOnce(&mut Vec<u8>, &str) -> serde_json::Result<()>) {
+pub(super) fn write_line(sink: &Sink, write: impl FnOnce(&mut Vec<u8>, &str) -> serde_json::Result<()>) {
     thread_local! {
         static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
     }
@@ -148,7 +148,7 @@ struct Fields<'a> {
 
 /// JSON escapes what ends a line for a computer; U+2028, U+0085 and terminal controls, which do so for people, it leaves.
 /// What is longer than anything that people write is cut: the log's size must not be the client's to choose.
-struct OneLine<'a>(&'a str);
+pub(super) struct OneLine<'a>(pub(super) &'a str);
 
 impl Serialize for OneLine<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -1,0 +1,200 @@
+//! The audit log: one JSON object a line for each change that an administrator made or tried, and each sign-in.
+//!
+//! No password, token, key or cookie is in it; a public key is its fingerprint.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::net::IpAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::access::{OneLine, write_line};
+use super::sink::Sink;
+use crate::config::{Log, LogTarget};
+
+/// Where audit lines go.
+#[derive(Debug, Clone)]
+pub struct Audit(Arc<Sink>);
+
+/// One thing that was done or tried.
+#[derive(Debug, Clone)]
+pub struct Audited<'a> {
+    /// Who did it.
+    pub who: Actor<'a>,
+    /// From where; `None`: by the Unix socket, or on the machine itself.
+    pub from: Option<IpAddr>,
+    /// What it is: `sign_in`, `add_user`, `add_consumer`, …
+    pub action: &'static str,
+    /// The consumer, user or token that it is done to.
+    pub subject: Subject<'a>,
+    /// The fingerprint of the consumer's key before.
+    pub before: Option<String>,
+    /// The fingerprint of the consumer's key after.
+    pub after: Option<String>,
+    /// Why it was refused; `None`: it was done.
+    pub refused: Option<&'a str>,
+}
+
+/// Who did something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Actor<'a> {
+    /// Somebody who is not signed in.
+    Nobody,
+    /// A user on the page.
+    User(&'a str),
+    /// A program, by the name of its token.
+    Token(&'a str),
+    /// Somebody at the command line, by the number of the system's user.
+    Command(u32),
+}
+
+/// What something is done to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject<'a> {
+    /// Nothing but oneself.
+    Nothing,
+    /// A consumer, by its key.
+    Consumer(&'a str),
+    /// An administrator.
+    User(&'a str),
+    /// An API token, by its name.
+    Token(&'a str),
+}
+
+impl<'a> Audited<'a> {
+    /// Something that was done, with nothing more to say about it.
+    pub fn done(who: Actor<'a>, from: Option<IpAddr>, action: &'static str, subject: Subject<'a>) -> Self {
+        Self { who, from, action, subject, before: None, after: None, refused: None }
+    }
+
+    /// As [`Self::done`], but it was not.
+    pub fn refused(who: Actor<'a>, from: Option<IpAddr>, action: &'static str, subject: Subject<'a>, why: &'a str) -> Self {
+        Self { refused: Some(why), ..Self::done(who, from, action, subject) }
+    }
+
+    fn line(&'a self, time: &'a str) -> Line<'a> {
+        let (by, who) = match self.who {
+            Actor::Nobody => ("page", None),
+            Actor::User(name) => ("page", Some(name.to_owned())),
+            Actor::Token(name) => ("api", Some(name.to_owned())),
+            Actor::Command(uid) => ("command", Some(format!("uid {uid}"))),
+        };
+        let of = |kind: fn(&Subject<'a>) -> Option<&'a str>| kind(&self.subject).map(OneLine);
+        Line {
+            time,
+            audit: self.action,
+            by,
+            who,
+            from: self.from,
+            consumer: of(|subject| if let Subject::Consumer(key) = subject { Some(key) } else { None }),
+            user: of(|subject| if let Subject::User(name) = subject { Some(name) } else { None }),
+            token: of(|subject| if let Subject::Token(name) = subject { Some(name) } else { None }),
+            before: self.before.as_deref(),
+            after: self.after.as_deref(),
+            result: if self.refused.is_some() { "refused" } else { "done" },
+            reason: self.refused.map(OneLine),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    time: &'a str,
+    /// What tells an audit line from one of the access log.
+    audit: &'static str,
+    by: &'static str,
+    who: Option<String>,
+    from: Option<IpAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    consumer: Option<OneLine<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<OneLine<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<OneLine<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<&'a str>,
+    result: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<OneLine<'a>>,
+}
+
+impl Audit {
+    /// Opens `log.audit`. Where that is the same as `log.file`, lines go into the same sink, so that they never mix.
+    ///
+    /// # Errors
+    /// If the file cannot be opened.
+    pub fn open(log: &Log, access: &Arc<Sink>) -> io::Result<Self> {
+        if log.audit == log.file { Ok(Self(Arc::clone(access))) } else { Sink::open(&log.audit).map(Self) }
+    }
+
+    /// Writes a line.
+    pub fn record(&self, audited: &Audited<'_>) {
+        write_line(&self.0, |line, time| serde_json::to_writer(line, &audited.line(time)));
+    }
+
+    /// Opens the file again, after a log rotation has moved it.
+    pub fn reopen(&self) {
+        self.0.reopen();
+    }
+
+    /// Writes what is pending.
+    pub fn flush(&self) {
+        self.0.flush();
+    }
+}
+
+/// Writes a line for a command, which ends at once. Standard error is a person's screen then, and no record: nothing is written.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn record_of_command(target: &LogTarget, audited: &Audited<'_>) -> io::Result<()> {
+    let LogTarget::File(path) = target else { return Ok(()) };
+    let time = jiff::Timestamp::now().round(jiff::Unit::Millisecond).map_err(io::Error::other)?.to_string();
+    let mut line = serde_json::to_vec(&audited.line(&time))?;
+    line.push(b'\n');
+    // One write, appended: the gateway may be writing to it too.
+    OpenOptions::new().create(true).append(true).mode(0o600).open(path)?.write_all(&line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_says_who_did_what_to_whom_and_what_became_of_it() {
+        let from = Some("127.0.0.1".parse().unwrap());
+        let changed = Audited {
+            before: Some("aa".to_owned()),
+            after: Some("bb".to_owned()),
+            ..Audited::done(Actor::User("ada"), from, "edit_consumer", Subject::Consumer("a\nb\u{202e}"))
+        };
+        let text = serde_json::to_string(&changed.line("T")).unwrap();
+        let expected = r#"{"time":"T","audit":"edit_consumer","by":"page","who":"ada","from":"127.0.0.1","consumer":"a\nb\\u{202e}","before":"aa","after":"bb","result":"done"}"#;
+        assert_eq!(text, expected);
+        let refused = Audited::refused(Actor::Nobody, None, "sign_in", Subject::User("x"), "wrong name or password");
+        let text = serde_json::to_string(&refused.line("T")).unwrap();
+        let expected = r#"{"time":"T","audit":"sign_in","by":"page","who":null,"from":null,"user":"x","result":"refused","reason":"wrong name or password"}"#;
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_command_appends_to_the_file_and_leaves_a_screen_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.log");
+        let done = Audited::done(Actor::Command(0), None, "add_user", Subject::User("ada"));
+        for target in [LogTarget::File(path.clone()), LogTarget::Stderr, LogTarget::File(path.clone())] {
+            record_of_command(&target, &done).unwrap();
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text.lines().count(), 2);
+        for line in text.lines() {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
+            assert_eq!((line["who"].as_str(), line["by"].as_str()), (Some("uid 0"), Some("command")));
+            assert!(line["time"].as_str().unwrap().parse::<jiff::Timestamp>().is_ok());
+        }
+    }
+}
