@@ -15,6 +15,11 @@ impl Failure {
         Self { message: message.into(), hint: None }
     }
 
+    /// What went wrong.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// What to do about it, as a command where there is one.
     #[must_use]
     pub fn hint(self, hint: impl Into<String>) -> Self {

@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done; 1 refused, invalid or failed ([`Failure`]); 2 wrong usage (clap's own).
 
+mod admin;
 mod check;
 mod demo;
 mod failure;
@@ -42,6 +43,8 @@ enum Command {
     Sign(Box<sign::Sign>),
     /// Make a consumer's RSA key pair, and the entry for consumers.yaml
     Keygen(keygen::Keygen),
+    /// Say who may sign in to the administrator's pages, and which programs may use their API
+    Admin(admin::Admin),
 }
 
 impl Cli {
@@ -57,6 +60,7 @@ impl Cli {
             Command::Demo(command) => command.run(),
             Command::Sign(command) => command.run(),
             Command::Keygen(command) => command.run(),
+            Command::Admin(command) => command.run(),
         }
     }
 }
