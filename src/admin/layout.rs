@@ -1,0 +1,113 @@
+//! What all pages have around them.
+
+use crate::accounts::{Live, Secret};
+
+/// What `base.html` shows around a page; each page's template has one as its field `layout`.
+pub struct Layout {
+    /// Who is signed in; `None`: nobody, and there is no navigation.
+    pub person: Option<Person>,
+    section: Option<Section>,
+}
+
+/// Whoever is signed in.
+pub struct Person {
+    /// The user's name.
+    pub name: String,
+    /// For each form on the page: `<input type="hidden" name="csrf" value="{{ csrf }}">`.
+    pub csrf: String,
+}
+
+/// The parts of the site, in the order of the navigation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Section {
+    /// The list of consumers.
+    Consumers,
+    /// What was refused lately.
+    Refusals,
+}
+
+impl Section {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Consumers, Self::Refusals];
+
+    /// What the navigation calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Consumers => "Consumers",
+            Self::Refusals => "Refusals",
+        }
+    }
+
+    /// Where it begins.
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Consumers => "/",
+            Self::Refusals => "/refusals",
+        }
+    }
+}
+
+impl Layout {
+    /// Of a page for somebody who is signed in.
+    pub fn of(live: &Live, section: Section) -> Self {
+        let person = Person { name: live.user.to_string(), csrf: live.csrf.reveal().to_owned() };
+        Self { person: Some(person), section: Some(section) }
+    }
+
+    /// Of a page for anybody.
+    pub fn of_nobody() -> Self {
+        Self { person: None, section: None }
+    }
+
+    fn sections(&self) -> &'static [Section] {
+        &Section::ALL
+    }
+
+    fn is_in(&self, section: Section) -> bool {
+        self.section == Some(section)
+    }
+
+    fn version(&self) -> &'static str {
+        env!("CARGO_PKG_VERSION")
+    }
+}
+
+/// What is wrong with what somebody filled in, field by field.
+#[derive(Debug, Default)]
+pub struct FieldErrors(Vec<FieldError>);
+
+/// What is wrong with one field.
+#[derive(Debug)]
+pub struct FieldError {
+    /// The field's name, which is its id too.
+    pub field: &'static str,
+    /// What is wrong, and what to write instead.
+    pub message: String,
+}
+
+impl FieldErrors {
+    /// One more.
+    pub fn add(&mut self, field: &'static str, message: impl Into<String>) {
+        self.0.push(FieldError { field, message: message.into() });
+    }
+
+    /// Whether everything is right.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// All of them.
+    pub fn list(&self) -> &[FieldError] {
+        &self.0
+    }
+
+    /// The first one of a field.
+    pub fn of(&self, field: &str) -> Option<&str> {
+        self.0.iter().find(|error| error.field == field).map(|error| error.message.as_str())
+    }
+}
+
+/// A secret as a form's hidden field has it.
+pub(super) fn field_value(secret: &Secret) -> String {
+    secret.reveal().to_owned()
+}
