@@ -4,6 +4,7 @@
 
 mod admin;
 mod check;
+mod consumers;
 mod demo;
 mod failure;
 mod keygen;
@@ -35,6 +36,8 @@ enum Command {
     Serve(serve::Serve),
     /// Check the files, and print every problem with its line
     Check(check::Check),
+    /// Look at the consumers, and change them
+    Consumers(consumers::Consumers),
     /// Have the running gateway read its files now, and wait for what became of it
     Reload(reload::Reload),
     /// Watch a gateway at work: unsigned, signed, tampered and replayed requests
@@ -56,6 +59,7 @@ impl Cli {
         match self.command {
             Command::Serve(command) => command.run(),
             Command::Check(command) => command.run(),
+            Command::Consumers(command) => command.run(),
             Command::Reload(command) => command.run(),
             Command::Demo(command) => command.run(),
             Command::Sign(command) => command.run(),

@@ -70,6 +70,13 @@ pub enum ImportError {
         /// Whether it is from an authority that is not trusted.
         unknown_authority: bool,
     },
+    /// TLS came to nothing before any certificate was shown.
+    Handshake {
+        /// The host.
+        host: String,
+        /// rustls' words.
+        why: String,
+    },
     /// Not everything was there in time.
     TooSlow {
         /// How much time there is.
@@ -148,6 +155,9 @@ impl ImportError {
                 format!("{host} did not show that it is {host}: {why}"),
                 "have its certificate mended; an import by another name or over http would prove less".into(),
             ),
+            Self::Handshake { host, why } => {
+                (format!("no TLS connection with {host}: {why}"), "see whether it speaks https at that port".into())
+            }
             Self::TooSlow { limit } => (
                 format!("not everything was there within {} s", limit.as_secs_f64()),
                 "try again when the application is less busy".into(),

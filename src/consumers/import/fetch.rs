@@ -80,7 +80,7 @@ fn distrust(host: String, error: &std::io::Error) -> ImportError {
             let unknown_authority = matches!(wrong, rustls::CertificateError::UnknownIssuer);
             ImportError::Untrusted { host, why: wrong.to_string(), unknown_authority }
         }
-        _ => ImportError::Broken { why: format!("the TLS handshake failed: {error}") },
+        _ => ImportError::Handshake { host, why: error.to_string() },
     }
 }
 

@@ -1,0 +1,57 @@
+//! Which consumers a command is about, and the rules that they have to keep.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::Failure;
+use crate::cli::DEFAULT_CONFIG;
+use crate::config::{Settings, Source};
+use crate::consumers::{self, ConsumerList, LoadPolicy};
+
+/// `--config` or `--consumers`.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Place {
+    /// The configuration of the gateway, which names the consumers file
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
+    config: PathBuf,
+    /// The consumers file, or a folder of such files
+    #[arg(long, value_name = "FILE", conflicts_with = "config")]
+    consumers: Option<PathBuf>,
+}
+
+/// Where the consumers are, and what the configuration says about all of them.
+#[derive(Debug)]
+pub(super) struct Opened {
+    /// The file, or the folder.
+    pub(super) path: PathBuf,
+    settings: Option<Settings>,
+}
+
+impl Place {
+    pub(super) fn open(&self) -> Result<Opened, Failure> {
+        if let Some(path) = &self.consumers {
+            return Ok(Opened { path: path.clone(), settings: None });
+        }
+        let loaded = Source::File(self.config.clone()).load().map_err(|refused| {
+            Failure::new(format!("the configuration cannot be used\n{}", refused.problems))
+                .hint("mend these lines, or name the consumers file with --consumers FILE")
+        })?;
+        Ok(Opened { path: loaded.settings.consumers.clone(), settings: Some(loaded.settings) })
+    }
+}
+
+impl Opened {
+    /// As configured, or as without a configuration.
+    pub(super) fn policy(&self) -> LoadPolicy<'_> {
+        self.settings.as_ref().map_or_else(LoadPolicy::by_default, LoadPolicy::of)
+    }
+
+    /// The consumers as they are now.
+    pub(super) fn list(&self) -> Result<ConsumerList, Failure> {
+        let loaded = consumers::load(&self.path, &self.policy()).map_err(|problems| {
+            Failure::new(format!("the consumers cannot be read\n{problems}")).hint("mend these lines first")
+        })?;
+        Ok(loaded.list)
+    }
+}
