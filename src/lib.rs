@@ -17,6 +17,7 @@
 //! | [`failures`] | bad signatures, capped |
 //! | [`replay`] | nonces that were accepted |
 //! | [`refusal`] | why a request is stopped, told twice |
+//! | [`admin`] | the administrator's listener: health, metrics, pages |
 //! | [`accounts`] | the administrators, and how they sign in |
 //! | [`observe`] | access log, diagnostics, counts |
 //! | [`sockets`] | passed or bound |
@@ -26,6 +27,7 @@
 //! | [`clock`] | the time |
 
 pub mod accounts;
+pub mod admin;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -8,11 +8,14 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use dashmap::DashMap;
 
+use crate::admin::{Admin, AdminListener, AdminSocket};
 use crate::clock::Clock;
+use crate::config::{AdminAddress, AdminSettings, Settings};
+use crate::consumers::reload::{ReloadAsker, ReloadState};
 use crate::failures::FailedSignatures;
 use crate::gateway::Gateway;
 use crate::oauth::timestamp::Timestamp;
-use crate::observe::{Sink, VerdictCounts};
+use crate::observe::{Health, Sink, Trouble, VerdictCounts};
 use crate::policy::Policy;
 use crate::proxy::{ConnectionLimits, DataPlane, FailedHandshakes, Shared, Stopped};
 use crate::replay::{Memory, NonceTable};
@@ -27,6 +30,8 @@ pub struct Running {
     plane: DataPlane,
     /// Where it listens, and whether the socket was passed.
     listening: Vec<(SocketAddr, bool)>,
+    /// Until somebody listens on it.
+    admin: Option<(AdminSettings, AdminSocket)>,
     /// Held as long as the process lives: two nonce tables on one state would each accept a replay of the other's.
     state: StateDirectory,
 }
@@ -36,6 +41,8 @@ pub struct Running {
 pub enum StartError {
     /// There is no socket to listen on.
     Listen(SocketError),
+    /// The administrators' socket cannot be bound.
+    Admin(AdminAddress, io::Error),
     /// The state directory cannot be made or locked.
     State(PathBuf, io::Error),
     /// Another process has the state directory.
@@ -48,6 +55,7 @@ impl std::fmt::Display for StartError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Listen(error) => error.fmt(f),
+            Self::Admin(address, error) => write!(f, "cannot listen for administrators on {address}: {error}"),
             Self::State(path, error) => write!(f, "cannot use the state directory {}: {error}", path.display()),
             Self::StateInUse(path) => {
                 write!(f, "another countersign process uses the state directory {}", path.display())
@@ -64,6 +72,10 @@ impl StartError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Listen(error) => error.hint(),
+            Self::Admin(AdminAddress::Loopback(_), _) => "see what has the port with: ss -ltnp; choose another with admin.listen",
+            Self::Admin(AdminAddress::Unix(_), _) => {
+                "admin.listen has to name a new file, in a directory that the gateway may write to"
+            }
             Self::State(..) => "choose a writable directory with state_directory: or --state",
             Self::StateInUse(_) => "stop the other process, or give this one a state directory of its own",
             Self::System(_) => "the system is out of threads, memory or descriptors",
@@ -84,6 +96,7 @@ impl Running {
         })?;
         let listeners = passed.open(&settings.listen).map_err(StartError::Listen)?;
         let listening = listeners.iter().map(|ListeningSocket { address, is_passed, .. }| (*address, *is_passed)).collect();
+        let admin = admin_socket(&settings)?;
         let process = random().map_err(StartError::System)?;
         let opened = NonceTable::open(&settings.state_directory, settings.verify.window, clock.clone());
         let (nonces, memory) = opened.map_err(|error| StartError::State(settings.state_directory.clone(), error))?;
@@ -99,15 +112,27 @@ impl Running {
             counts: VerdictCounts::default(),
             observed: VerdictCounts::default(),
             in_flight: DashMap::new(),
+            health: Health::default(),
             process,
         });
         let plane = DataPlane::start(&shared, &listeners, settings.threads).map_err(StartError::System)?;
-        Ok(Self { shared, plane, listening, state })
+        Ok(Self { shared, plane, listening, admin, state })
     }
 
     /// The bound addresses, in the order of `listen`; beside each, whether its socket was passed by the service manager.
     pub fn listening(&self) -> &[(SocketAddr, bool)] {
         &self.listening
+    }
+
+    /// Serves administrators, if the configuration says so.
+    ///
+    /// # Errors
+    /// If the system has no thread for that.
+    pub fn start_admin(&mut self, reloads: Arc<ReloadState>, reloading: ReloadAsker) -> io::Result<Option<AdminListener>> {
+        let Some((settings, socket)) = self.admin.take() else { return Ok(None) };
+        let (settings, address) = (Arc::new(settings), Arc::new(socket.address().clone()));
+        let admin = Admin { settings, shared: Arc::clone(&self.shared), reloads, reloading, address };
+        AdminListener::start(admin, socket).map(Some)
     }
 
     /// What the data plane's threads share.
@@ -131,12 +156,15 @@ impl Running {
     }
 
     /// Forgets what is over: nonces out of the window, failures that are worked off; tells which connections found no
-    /// place. To be called every second or so.
+    /// place; notes whether all is well. To be called every second or so.
     pub fn sweep(&self) {
         self.report_closed();
         self.shared.handshakes.report();
         let window = self.shared.gateway.policy.load().settings.verify.window;
-        match self.shared.gateway.nonces.sweep(window) {
+        self.plane.note_health();
+        let swept = self.shared.gateway.nonces.sweep(window);
+        self.shared.health.set(Trouble::Journal, swept.is_err());
+        match swept {
             Ok(0) => {}
             Ok(dropped) => tracing::debug!(dropped, live = self.shared.gateway.nonces.live(), "nonces left the window"),
             Err(error) => tracing::error!(%error, "the nonce journal cannot be written; old nonces are kept"),
@@ -181,6 +209,7 @@ impl Running {
 
     /// Finishes what is in flight, until `time_is_up` at the latest.
     pub async fn stop(self, time_is_up: impl Future<Output = ()>) {
+        self.shared.health.begin_drain();
         self.report_observed();
         self.report_closed();
         let Stopped { cut_off, whole } = self.plane.stop(time_is_up).await;
@@ -195,6 +224,12 @@ impl Running {
             tracing::error!(%error, "the nonce journal cannot be closed in order");
         }
     }
+}
+
+fn admin_socket(settings: &Settings) -> Result<Option<(AdminSettings, AdminSocket)>, StartError> {
+    let Some(admin) = &settings.admin else { return Ok(None) };
+    let socket = AdminSocket::bind(&admin.listen).map_err(|error| StartError::Admin(admin.listen.clone(), error))?;
+    Ok(Some((admin.clone(), socket)))
 }
 
 fn random() -> io::Result<u64> {

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use countersign::config::{self, Loaded, LogTarget, Options, Reveal, Settings, Source};
+use countersign::config::{self, AdminAddress, Loaded, LogTarget, Options, Reveal, Settings, Source};
 use countersign::routes::Access;
 use countersign::yaml::Problems;
 
@@ -163,7 +163,19 @@ fn every_mistake_is_told_with_its_line_and_what_to_write() {
         ("log: { level: verbose }", "3: `log.level` has no such value: \"verbose\"; known are: error, warn"),
         ("oauth: {}", "3: `oauth` is not supported by this version; take it out"),
         ("resource_owner: {}", "3: `resource_owner` is not supported by this version"),
-        ("admin: { listen: 127.0.0.1:9090 }", "3: `admin` is not supported by this version"),
+        ("admin:", "3: `admin` has no value"),
+        (
+            "admin: { listen: 0.0.0.0:9090 }",
+            "3: `admin.listen`: 0.0.0.0:9090 is no loopback address, and administrators' pages are never",
+        ),
+        ("admin: { listen: \"[2001:db8::1]:9090\" }", "3: `admin.listen`: [2001:db8::1]:9090 is no loopback address"),
+        ("admin: { listen: 9090 }", "3: `admin.listen` has to be a text, and is the number 9090"),
+        ("admin: { listen: localhost:9090 }", "3: `admin.listen` has to be a loopback address or a socket's path"),
+        ("admin:\n  listen: unix:\n", "4: `admin.listen` has to be"),
+        ("admin: { listen: \"unix:\" }", "3: `admin.listen` names no socket"),
+        ("admin: { listen: unix:/run/ }", "3: `admin.listen` names no socket"),
+        ("admin: { lisen: unix:/run/a }", "3: unknown key `admin.lisen`; did you mean `listen`?"),
+        ("admin: { listen: 127.0.0.1:8080 }", "3: 127.0.0.1:8080 is an address of `listen`, too"),
         ("5: x", "3: unknown key `5`"),
         ("? [a]\n: x", "unknown key `?`"),
         ("threads: !x 3", "3: the tag \"x\" means nothing here"),
@@ -173,6 +185,24 @@ fn every_mistake_is_told_with_its_line_and_what_to_write() {
         let found = problem(text);
         assert!(found.contains(told), "{text}\n  is told: {found}\n  and not: {told}");
     }
+}
+
+#[test]
+fn administrators_connect_to_a_loopback_address_or_a_socket_in_the_file_system() {
+    let admin = |text: &str| with(text).admin.unwrap();
+    assert!(with("").admin.is_none());
+    let by_default = admin("admin: {}");
+    assert_eq!(by_default.listen, AdminAddress::Loopback("127.0.0.1:9090".parse().unwrap()));
+    assert!(by_default.users.is_absolute() && by_default.users.ends_with("admin-users.yaml"));
+    assert_eq!(admin("admin: { listen: \"[::1]:0\" }").listen, AdminAddress::Loopback("[::1]:0".parse().unwrap()));
+    assert_eq!(admin("admin: { listen: unix:/run/a.sock }").listen, AdminAddress::Unix("/run/a.sock".into()));
+    let AdminAddress::Unix(path) = admin("admin: { listen: unix:a.sock, users: u.yaml }").listen else { unreachable!() };
+    assert!(path.is_absolute() && path.ends_with("a.sock"));
+    let long = problem(&format!("admin: {{ listen: unix:/{} }}", "a".repeat(107)));
+    assert!(long.contains("the socket's path has 108 bytes; the system takes 107"), "{long}");
+    let (old, new) = (with("admin: {}"), with("admin: { listen: 127.0.0.1:9091 }"));
+    assert_eq!(old.needs_restart(&new), ["admin"]);
+    assert_eq!(old.taking_over(new).admin, old.admin);
 }
 
 #[test]

@@ -80,9 +80,14 @@ async fn control(
     mut signals: Signals,
 ) -> Result<(), Failure> {
     let (policy, state) = (reloader.policy(), reloader.state());
-    let running = Running::start(Arc::clone(&policy), Arc::clone(&sink), Clock::System, passed).map_err(unstartable)?;
+    let mut running = Running::start(Arc::clone(&policy), Arc::clone(&sink), Clock::System, passed).map_err(unstartable)?;
     let reloading = reload::spawn(reloader).map_err(|error| Failure::new(format!("cannot watch the files: {error}")))?;
+    let no_thread = |error| Failure::new(format!("cannot listen for administrators: {error}"));
+    let admin = running.start_admin(Arc::clone(&state), reloading.asker()).map_err(no_thread)?;
     announce(&running, settings);
+    if let Some(admin) = &admin {
+        tracing::info!(address = %admin.address(), "listening for administrators");
+    }
     let reloads = Reloads::start(Arc::clone(&policy), state);
     let whole = run_until_told(&mut signals, &running, &sink, &reloading, reloads).await;
     manager::stopping();
@@ -96,6 +101,9 @@ async fn control(
         }
     };
     running.stop(time_is_up).await;
+    if let Some(admin) = admin {
+        admin.stop().await;
+    }
     tracing::info!("stopped");
     whole
 }

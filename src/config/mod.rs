@@ -1,5 +1,6 @@
 //! countersign.yaml: as written -> resolved and valid.
 
+mod admin;
 mod load;
 mod read;
 mod restart;
@@ -8,6 +9,7 @@ mod settings;
 mod state_directory;
 mod tls;
 
+pub use admin::{AdminAddress, AdminSettings};
 pub(crate) use load::load_document;
 pub use load::{Loaded, MAX_SIZE, Options, Refused, Source, load};
 pub(crate) use read::{methods, networks, path_pattern, reveal, signature_methods};

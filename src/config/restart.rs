@@ -21,6 +21,7 @@ impl Settings {
             ("limits.nonces_per_consumer", old.nonces_per_consumer != new.nonces_per_consumer),
             ("limits.h2_streams", old.h2_streams != new.h2_streams),
             ("log", self.log != newer.log),
+            ("admin", self.admin != newer.admin),
         ];
         differs.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect()
     }
@@ -38,6 +39,7 @@ impl Settings {
             verify,
             limits: self.limits.taking_over(&newer.limits),
             log: self.log.clone(),
+            admin: self.admin.clone(),
             ..newer
         }
     }

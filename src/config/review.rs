@@ -4,6 +4,7 @@ use std::path::Path as FilePath;
 
 use http::Method;
 
+use super::admin::AdminAddress;
 use super::settings::{BodyHashPolicy, Settings};
 use crate::routes::{Access, Rule};
 use crate::yaml::{Node, Report};
@@ -12,6 +13,7 @@ use crate::yaml::{Node, Report};
 pub(super) fn review(settings: &Settings, top: &Node<'_>, report: &mut Report) {
     review_limits(settings, top, report);
     review_trust(settings, top, report);
+    review_admin(settings, top, report);
     review_routes(settings, top, report);
 }
 
@@ -56,6 +58,20 @@ fn review_trust(settings: &Settings, top: &Node<'_>, report: &mut Report) {
                 node,
                 "everybody on this machine may write to /tmp, and it is emptied at a restart",
                 "take a directory of its own",
+            );
+        });
+    }
+}
+
+/// Whoever connects to an address is served by one listener alone, and never by the other's rules.
+fn review_admin(settings: &Settings, top: &Node<'_>, report: &mut Report) {
+    let Some(AdminAddress::Loopback(address)) = settings.admin.as_ref().map(|admin| &admin.listen) else { return };
+    if address.port() != 0 && settings.listen.iter().any(|listener| listener.address == *address) {
+        with(top, &["admin"], |node| {
+            report.problem(
+                node,
+                format!("{address} is an address of `listen`, too"),
+                "give administrators a port of their own, for example 127.0.0.1:9090",
             );
         });
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use http::HeaderName;
 use ipnet::IpNet;
 
+use super::admin::AdminSettings;
 use super::tls::{Listener, UpstreamTls};
 use crate::oauth::base_string::{Authority, Scheme};
 use crate::oauth::signature::SignatureMethod;
@@ -46,6 +47,8 @@ pub struct Settings {
     pub timeouts: Timeouts,
     /// Where lines go.
     pub log: Log,
+    /// The administrator's listener; `None`: there is none.
+    pub admin: Option<AdminSettings>,
 }
 
 impl Settings {

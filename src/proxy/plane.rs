@@ -23,12 +23,12 @@ use super::connection;
 use super::handshake::{self, FailedHandshakes};
 use super::limits::{ConnectionLimits, Place};
 use super::pool::Pool;
-use super::pulse::Pulse;
+use super::pulse::{Asker, Pulse};
 use super::stream::Stream;
 use crate::config::{Server, Upstream};
 use crate::gateway::Gateway;
 use crate::oauth::base_string::Scheme;
-use crate::observe::{Sink, VerdictCounts};
+use crate::observe::{Health, Sink, VerdictCounts};
 use crate::policy::Policy;
 use crate::refusal::Refusal;
 use crate::request::Peer;
@@ -52,6 +52,8 @@ pub struct Shared {
     pub observed: VerdictCounts,
     /// Requests in flight, by upstream.
     pub in_flight: DashMap<Vec<Server>, Arc<AtomicUsize>>,
+    /// Whether all is well.
+    pub health: Health,
     /// Makes request ids of two processes differ.
     pub process: u64,
 }
@@ -83,6 +85,8 @@ pub struct DataPlane {
     drain: watch::Sender<Drain>,
     shared: Arc<Shared>,
     pulse: Pulse,
+    watchdog: Asker,
+    health: Asker,
     /// As many as accept loops, and this one.
     accepting: Arc<()>,
 }
@@ -150,7 +154,8 @@ impl DataPlane {
             handles.push(std::thread::Builder::new().name(format!("data-{thread}")).spawn(run)?);
             started.recv().unwrap_or_else(|_| Err(io::Error::other("a data-plane thread ended at once")))?;
         }
-        Ok(Self { threads: handles, drain, shared: Arc::clone(shared), pulse, accepting })
+        let (watchdog, health) = Default::default();
+        Ok(Self { threads: handles, drain, shared: Arc::clone(shared), pulse, watchdog, health, accepting })
     }
 
     /// Finishes what is in flight, until `time_is_up` at the latest, and ends the threads.
@@ -192,7 +197,14 @@ impl DataPlane {
 
     /// Whether every thread has proved to be alive since this last said so.
     pub fn beat(&self) -> bool {
-        self.pulse.beat()
+        self.pulse.beat(&self.watchdog)
+    }
+
+    /// Notes it where health is asked for, if every thread has answered since the last time.
+    pub fn note_health(&self) {
+        if self.pulse.beat(&self.health) {
+            self.shared.health.note_answer();
+        }
     }
 
     /// Whether all threads run; one that ended has panicked.

@@ -50,7 +50,7 @@ fn listener(node: &Node<'_>, base: &Path, report: &mut Report) -> Option<Listene
 }
 
 /// The name of a passed socket, by the rules of systemd.socket(5) for `FileDescriptorName=`.
-fn socket_name(node: &Node<'_>, report: &mut Report) -> Option<String> {
+pub(super) fn socket_name(node: &Node<'_>, report: &mut Report) -> Option<String> {
     let text = node.text(report)?;
     let is_name = (1..=255).contains(&text.len()) && text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b':');
     if !is_name {

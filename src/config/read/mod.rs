@@ -1,6 +1,7 @@
 //! The values of countersign.yaml, key by key. A bad value becomes a problem and its default, so that reading goes on.
 
 mod address;
+mod admin;
 mod lists;
 mod routes;
 mod sections;
@@ -42,11 +43,12 @@ pub(super) fn settings(top: &Node<'_>, base: &Path, report: &mut Report) -> Opti
         refusals: sections::refusals(fields.get("refusals"), report),
         timeouts: fields.get("timeouts").map(|node| sections::timeouts(&node, report)).unwrap_or_default(),
         log: fields.get("log").map(|node| sections::log(&node, base, report)).unwrap_or_default(),
+        admin: fields.get("admin").and_then(|node| admin::admin(&node, base, report)),
         limits,
         upstream: upstream.unwrap_or_else(upstream::nowhere),
         consumers: consumers.unwrap_or_default(),
     };
-    fields.unsupported(&["oauth", "resource_owner", "admin"], report);
+    fields.unsupported(&["oauth", "resource_owner"], report);
     fields.finish(report);
     Some(settings)
 }

@@ -23,7 +23,7 @@ pub use outcome::{ReloadOutcome, Reloaded, SettingsOutcome};
 use retired::Retired;
 use seen::{Stamp, content_of, stamps};
 pub use state::{LastReload, ReloadState};
-pub use thread::{ReloadThread, spawn};
+pub use thread::{ReloadAsker, ReloadThread, spawn};
 
 use super::changes::Changes;
 use super::files;

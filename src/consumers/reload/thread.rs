@@ -20,6 +20,21 @@ pub struct ReloadThread {
     thread: Option<JoinHandle<()>>,
 }
 
+/// Has the thread read the files; for whoever does not own it.
+#[derive(Debug, Clone)]
+pub struct ReloadAsker(Sender<Message>);
+
+impl ReloadAsker {
+    /// As [`ReloadThread::reload_now`].
+    pub fn reload_now(&self) -> Receiver<Reloaded> {
+        let (reply, outcome) = channel();
+        // If the thread is gone so is the reply's sender, and the receiver says so.
+        let _ = self.0.send(Message::ReloadNow(reply));
+        outcome
+    }
+}
+
+#[derive(Debug)]
 enum Message {
     Event(Event),
     ReloadNow(Sender<Reloaded>),
@@ -42,10 +57,12 @@ pub fn spawn(reloader: Reloader) -> std::io::Result<ReloadThread> {
 impl ReloadThread {
     /// Has the files read whether they changed or not. The outcome comes through the receiver, which may be dropped.
     pub fn reload_now(&self) -> Receiver<Reloaded> {
-        let (reply, outcome) = channel();
-        // If the thread is gone so is the reply's sender, and the receiver says so.
-        let _ = self.sender.send(Message::ReloadNow(reply));
-        outcome
+        self.asker().reload_now()
+    }
+
+    /// For others who have the files read.
+    pub fn asker(&self) -> ReloadAsker {
+        ReloadAsker(self.sender.clone())
     }
 
     /// Whether the thread runs; one that ended by itself has panicked, and the list would never change again.
