@@ -113,7 +113,6 @@ impl Import {
 
     /// With the exact option to repeat the command with, where there is one.
     fn failure(&self, error: &ImportError) -> Failure {
-        let failure = Failure::new(error.message());
         let hint = match error {
             ImportError::Inside { addresses, .. } => {
                 let options: String = addresses.iter().map(|(address, _)| format!(" --allow-address {address}")).collect();
@@ -127,7 +126,7 @@ impl Import {
             }
             error => error.hint(),
         };
-        if hint.is_empty() { failure } else { failure.hint(hint) }
+        Failure::new(error.message()).hint(hint)
     }
 }
 

@@ -119,7 +119,7 @@ impl ImportError {
         self.explain().0
     }
 
-    /// What to do about it; empty where only the application's administrator can do something that the message does not say.
+    /// What to do about it.
     pub fn hint(&self) -> String {
         self.explain().1
     }
@@ -162,7 +162,9 @@ impl ImportError {
                 format!("not everything was there within {} s", limit.as_secs_f64()),
                 "try again when the application is less busy".into(),
             ),
-            Self::Broken { why } => (format!("the answer is no HTTP, or broke off: {why}"), String::new()),
+            Self::Broken { why } => {
+                (format!("the answer is no HTTP, or broke off: {why}"), "see what a browser gets there".into())
+            }
             Self::Elsewhere { location } => (
                 format!("the application redirects to {}, which is not followed", shortened(location)),
                 "if the application moved, import from its new URL".into(),
@@ -207,7 +209,7 @@ impl From<DocumentError> for ImportError {
 impl fmt::Display for ImportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (message, hint) = self.explain();
-        if hint.is_empty() { f.write_str(&message) } else { write!(f, "{message}; {hint}") }
+        write!(f, "{message}; {hint}")
     }
 }
 
