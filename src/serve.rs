@@ -15,7 +15,7 @@ use crate::consumers::reload::{ReloadAsker, ReloadState};
 use crate::failures::FailedSignatures;
 use crate::gateway::Gateway;
 use crate::oauth::timestamp::Timestamp;
-use crate::observe::{Health, Sink, Trouble, VerdictCounts};
+use crate::observe::{Health, RecentRefusals, Sink, Traffic, Trouble, VerdictCounts};
 use crate::policy::Policy;
 use crate::proxy::{ConnectionLimits, DataPlane, FailedHandshakes, Shared, Stopped};
 use crate::replay::{Memory, NonceTable};
@@ -109,7 +109,8 @@ impl Running {
             sink,
             connections: Arc::new(ConnectionLimits::default()),
             handshakes: FailedHandshakes::default(),
-            counts: VerdictCounts::default(),
+            traffic: Traffic::of(settings.threads),
+            recent: RecentRefusals::default(),
             observed: VerdictCounts::default(),
             in_flight: DashMap::new(),
             health: Health::default(),

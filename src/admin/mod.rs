@@ -6,6 +6,7 @@
 mod connection;
 mod guard;
 mod health;
+mod metrics;
 mod router;
 mod socket;
 

@@ -3,11 +3,11 @@
 use axum::Router;
 use http::StatusCode;
 
-use super::{Admin, guard, health};
+use super::{Admin, guard, health, metrics};
 
 /// All routes, guarded.
 pub(super) fn router(admin: Admin) -> Router {
-    let routes = Router::new().merge(health::routes()).fallback(nothing_here);
+    let routes = Router::new().merge(health::routes()).merge(metrics::routes()).fallback(nothing_here);
     guard::guarded(routes, admin)
 }
 

@@ -169,12 +169,13 @@ fn check_top(top: &Node<'_>, report: &mut Report) {
     fields.finish(report);
 }
 
-/// The consumer of the list before if nothing about it changed, and else the new one with the old one's spent budget.
+/// The consumer of the list before if nothing about it changed, and else the new one with the old one's activity and spent budget.
 fn continuing(mut consumer: Consumer, previous: Option<&ConsumerList>) -> Arc<Consumer> {
     let Some(older) = previous.and_then(|list| list.get(consumer.key.as_str())) else { return Arc::new(consumer) };
     if **older == consumer {
         return Arc::clone(older);
     }
+    consumer.activity = Arc::clone(&older.activity);
     consumer.rate_limit = match (consumer.rate_limit, &older.rate_limit) {
         (Some(limit), Some(of_older)) => Some(limit.continuing(of_older)),
         (limit, _) => limit,

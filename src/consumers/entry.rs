@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::Uri;
@@ -60,6 +61,7 @@ fn consumer(
         expires: fields.get("expires").and_then(|node| expires(&node, policy.now, report)),
         allow_oauth_1_0: flag(fields, "allow_oauth_1_0", false, report),
         reveal: fields.get("refusals").and_then(|node| refusals(&node, report)),
+        activity: Arc::default(),
     };
     Some(consumer)
 }

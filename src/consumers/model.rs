@@ -15,6 +15,7 @@ use crate::config::Reveal;
 use crate::oauth::key::PublicKey;
 use crate::oauth::signature::SignatureMethod;
 use crate::oauth::timestamp::Timestamp;
+use crate::observe::ConsumerActivity;
 use crate::request::is_in;
 use crate::routes::Allow;
 
@@ -84,6 +85,8 @@ pub struct Consumer {
     pub allow_oauth_1_0: bool,
     /// What its refusals tell it; `None`: as configured for all.
     pub reveal: Option<Reveal>,
+    /// What it has done lately.
+    pub activity: Arc<ConsumerActivity>,
 }
 
 /// What a consumer may do without a token.

@@ -2,6 +2,7 @@
 //!
 //! Neither query nor headers are in it: they carry signatures and secrets.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -9,7 +10,9 @@ use std::time::{Duration, Instant};
 use http::{HeaderValue, Method, StatusCode};
 use serde::Serialize;
 
+use super::recent::RecentRefusal;
 use super::sink::Sink;
+use super::traffic::Times;
 
 /// One request, from its head to the end of its answer.
 #[derive(Debug)]
@@ -70,6 +73,11 @@ impl UnreadHead {
         write_line(sink, |line, time| serde_json::to_writer(line, &self.fields(time)));
     }
 
+    /// For administrators who ask.
+    pub(super) fn recent(&self) -> RecentRefusal {
+        self.fields("").recent()
+    }
+
     fn fields<'a>(&'a self, time: &'a str) -> Fields<'a> {
         Fields {
             time,
@@ -95,6 +103,26 @@ impl AccessRecord {
         write_line(sink, |line, time| serde_json::to_writer(line, &self.fields(time)));
     }
 
+    /// For metrics, in the moment in which the answer ended.
+    pub fn times(&self) -> Times {
+        Times { request: self.started.elapsed(), gateway: self.outcome.gateway, upstream: self.outcome.upstream }
+    }
+
+    /// `admitted`, `anonymous`, a refusal's code, or that there is none.
+    pub fn verdict(&self) -> &'static str {
+        if self.outcome.verdict.is_empty() { "client_gone" } else { self.outcome.verdict }
+    }
+
+    /// Whether it was refused; on an observed route, whether it would have been.
+    pub fn is_refusal(&self) -> bool {
+        !matches!(self.verdict(), "admitted" | "anonymous" | "client_gone")
+    }
+
+    /// For administrators who ask.
+    pub(super) fn recent(&self) -> RecentRefusal {
+        self.fields("").recent()
+    }
+
     fn fields<'a>(&'a self, time: &'a str) -> Fields<'a> {
         let gone = self.outcome.status.is_none();
         Fields {
@@ -106,7 +134,7 @@ impl AccessRecord {
             status: Some(self.outcome.status.map_or(CLIENT_GONE, |status| status.as_u16())),
             consumer: self.outcome.consumer.as_deref().map(OneLine),
             user: self.outcome.user.as_deref().map(OneLine),
-            verdict: if self.outcome.verdict.is_empty() { "client_gone" } else { self.outcome.verdict },
+            verdict: self.verdict(),
             reason: if gone { Some(CLIENT_LEFT) } else { self.outcome.reason.as_deref() }.map(OneLine),
             gateway_us: micros(self.outcome.gateway),
             upstream_us: self.outcome.upstream.map(micros),
@@ -146,24 +174,50 @@ struct Fields<'a> {
     bytes_out: u64,
 }
 
+impl Fields<'_> {
+    fn recent(&self) -> RecentRefusal {
+        let text = |text: &OneLine<'_>| text.shown().into_owned();
+        RecentRefusal {
+            time: jiff::Timestamp::now(),
+            request_id: OneLine(self.request_id).shown().into_owned(),
+            peer: self.peer,
+            method: self.method.map(|method| OneLine(method).shown().into_owned()),
+            path: self.path.as_ref().map(text),
+            status: self.status,
+            consumer: self.consumer.as_ref().map(text),
+            user: self.user.as_ref().map(text),
+            verdict: self.verdict,
+            reason: self.reason.as_ref().map(text),
+            gateway_us: self.gateway_us,
+            upstream_us: self.upstream_us,
+            bytes_out: self.bytes_out,
+        }
+    }
+}
+
 /// JSON escapes what ends a line for a computer; U+2028, U+0085 and terminal controls, which do so for people, it leaves.
 /// What is longer than anything that people write is cut: the log's size must not be the client's to choose.
 pub(super) struct OneLine<'a>(pub(super) &'a str);
 
 impl Serialize for OneLine<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.0.len() > SHOWN {
-            let start = &self.0[..self.0.floor_char_boundary(SHOWN)];
-            return serializer.serialize_str(&(Self::escaped(start) + "…"));
-        }
-        if self.0.is_ascii() {
+        // What is ASCII needs no copy: JSON escapes its controls.
+        if self.0.is_ascii() && self.0.len() <= SHOWN {
             return serializer.serialize_str(self.0);
         }
-        serializer.serialize_str(&Self::escaped(self.0))
+        serializer.serialize_str(&self.shown())
     }
 }
 
-impl OneLine<'_> {
+impl<'a> OneLine<'a> {
+    fn shown(&self) -> Cow<'a, str> {
+        if self.0.len() > SHOWN {
+            let start = &self.0[..self.0.floor_char_boundary(SHOWN)];
+            return Cow::Owned(Self::escaped(start) + "…");
+        }
+        if self.0.is_ascii() { Cow::Borrowed(self.0) } else { Cow::Owned(Self::escaped(self.0)) }
+    }
+
     fn escaped(text: &str) -> String {
         let plain = |c: char| if c.is_alphanumeric() || c.is_ascii() { c.to_string() } else { c.escape_unicode().to_string() };
         text.chars().map(plain).collect()

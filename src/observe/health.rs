@@ -12,6 +12,8 @@ pub struct Health {
     draining: AtomicBool,
     /// By [`Trouble`].
     troubles: [AtomicBool; Trouble::ALL.len()],
+    /// How often each was said to last.
+    raised: [AtomicU64; Trouble::ALL.len()],
 }
 
 /// What keeps signed requests from being accepted while it lasts.
@@ -36,7 +38,8 @@ impl Trouble {
 
 impl Default for Health {
     fn default() -> Self {
-        Self { started: Instant::now(), answered: 0.into(), draining: false.into(), troubles: Default::default() }
+        let (answered, draining, troubles, raised) = Default::default();
+        Self { started: Instant::now(), answered, draining, troubles, raised }
     }
 }
 
@@ -49,6 +52,12 @@ impl Health {
     /// A trouble begins, lasts or ends.
     pub fn set(&self, trouble: Trouble, lasts: bool) {
         self.troubles[trouble as usize].store(lasts, Relaxed);
+        self.raised[trouble as usize].fetch_add(lasts.into(), Relaxed);
+    }
+
+    /// How often it was said that the trouble begins or lasts.
+    pub fn raised(&self, trouble: Trouble) -> u64 {
+        self.raised[trouble as usize].load(Relaxed)
     }
 
     /// The end has begun.

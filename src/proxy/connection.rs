@@ -109,9 +109,10 @@ fn report(plane: &Plane, peer: Peer, limits: &Limits, ended: hyper::Result<()>) 
 
 /// Counts a head that never became a request, and writes its line.
 fn log_unread(plane: &Plane, peer: Peer, verdict: &'static str, status: Option<StatusCode>, reason: String) {
-    plane.shared.counts.add(verdict);
-    let request_id = plane.fresh_request_id();
-    UnreadHead { request_id, peer: peer.address, status, verdict, reason }.write(&plane.shared.sink);
+    plane.counts().unread(verdict);
+    let head = UnreadHead { request_id: plane.fresh_request_id(), peer: peer.address, status, verdict, reason };
+    head.write(&plane.shared.sink);
+    plane.shared.recent.note_unread(&head);
 }
 
 /// Ends when a timeout has passed. The deadline moves with every request, so it is looked at again when it comes

@@ -34,6 +34,7 @@ pub(super) async fn exchange(
 ) -> Response<ResponseBody> {
     let has_body = !request.body().is_end_stream();
     activity.begin(has_body);
+    plane.counts().begin();
     let policy = plane.shared.gateway.policy.load_full();
     let believed = is_in(&policy.settings.trusted_proxies, peer.address);
     let record = AccessRecord {
@@ -45,7 +46,7 @@ pub(super) async fn exchange(
         outcome: Outcome::default(),
         bytes_out: 0,
     };
-    let ending = Box::new(Ending { record, sink: Arc::clone(&plane.shared.sink), activity });
+    let ending = Box::new(Ending { record, plane: Rc::clone(&plane), activity, consumer: None });
     Exchange {
         plane,
         policy,
@@ -109,8 +110,10 @@ impl Exchange {
 
     fn note(&mut self, seen: Seen, policy: &Policy) {
         if let Some(key) = &seen.consumer {
+            let consumer = policy.consumers.get(key);
+            self.ending.consumer = consumer.cloned();
             // Where unknown consumers must not be told apart, none has refusals of its own kind.
-            let consumer = policy.consumers.get(key).filter(|_| policy.settings.refusals.reveal_unknown_consumer);
+            let consumer = consumer.filter(|_| policy.settings.refusals.reveal_unknown_consumer);
             let reveal = consumer.and_then(|consumer| consumer.reveal);
             self.reveal = reveal.map(|reveal| RefusalSettings { reveal, ..policy.settings.refusals });
         }
@@ -185,7 +188,6 @@ impl Exchange {
         let (mut parts, body) = response.into_parts();
         headers::strip_response(&mut parts.headers, parts.status);
         self.ending.record.outcome.status = Some(parts.status);
-        self.plane.shared.counts.add(self.ending.record.outcome.verdict);
         let timeout = self.policy.settings.timeouts.response;
         Response::from_parts(parts, ResponseBody::backends(body, lease, timeout, self.ending, self.in_flight))
     }
@@ -203,7 +205,6 @@ impl Exchange {
         if outcome.gateway == Duration::ZERO {
             outcome.gateway = self.ending.record.started.elapsed();
         }
-        self.plane.shared.counts.add(refusal.code());
         Response::from_parts(parts, ResponseBody::own(body, self.ending))
     }
 }

@@ -15,6 +15,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::plane::{Drain, Plane};
 use super::stream::Stream;
+use crate::observe::Event;
 
 /// Shakes hands. `None`: it failed, or the gateway stops, and the connection is over.
 pub(super) async fn shake(
@@ -38,14 +39,14 @@ pub(super) async fn shake(
         Ok(Err(error)) if is_departure(&error) => {
             // Monitors that only look whether the port is open, and clients that gave up.
             tracing::debug!(%peer, %error, "a client left during the TLS handshake");
-            plane.shared.counts.add("handshake_left");
+            plane.counts().event(Event::HandshakeLeft);
             return None;
         }
         Ok(Err(error)) => error.to_string(),
         Err(_) => format!("it was not complete within timeouts.handshake ({} s)", limit.as_secs_f64()),
     };
     tracing::debug!(%peer, why, "a TLS handshake failed");
-    plane.shared.counts.add("handshake_failed");
+    plane.counts().event(Event::HandshakeFailed);
     plane.shared.handshakes.add(peer, why);
     None
 }

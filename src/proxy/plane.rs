@@ -28,7 +28,7 @@ use super::stream::Stream;
 use crate::config::{Server, Upstream};
 use crate::gateway::Gateway;
 use crate::oauth::base_string::Scheme;
-use crate::observe::{Health, Sink, VerdictCounts};
+use crate::observe::{Counts, Event, Health, RecentRefusals, Sink, Traffic, VerdictCounts};
 use crate::policy::Policy;
 use crate::refusal::Refusal;
 use crate::request::Peer;
@@ -46,8 +46,10 @@ pub struct Shared {
     pub connections: Arc<ConnectionLimits>,
     /// TLS handshakes that came to nothing.
     pub handshakes: FailedHandshakes,
-    /// Verdicts given.
-    pub counts: VerdictCounts,
+    /// What was done.
+    pub traffic: Traffic,
+    /// The last refusals.
+    pub recent: RecentRefusals,
     /// Verdicts on observed routes.
     pub observed: VerdictCounts,
     /// Requests in flight, by upstream.
@@ -214,6 +216,11 @@ impl DataPlane {
 }
 
 impl Plane {
+    /// Where this thread counts.
+    pub(super) fn counts(&self) -> &Counts {
+        self.shared.traffic.thread(self.thread as usize)
+    }
+
     pub(super) fn fresh_request_id(&self) -> HeaderValue {
         self.requests.set(self.requests.get() + 1);
         request_id(self.shared.process, self.thread, self.requests.get())
@@ -300,7 +307,7 @@ fn welcome(plane: &Rc<Plane>, index: usize, stream: TcpStream, address: SocketAd
     match plane.shared.connections.enter(address, &policy.settings.limits) {
         Ok(place) => start(plane, index, stream, address, Rc::new(place), &policy),
         // The operator is told once a second: a line for each would be the attacker's to multiply.
-        Err(_) => plane.shared.counts.add("connection_refused"),
+        Err(_) => plane.counts().event(Event::ConnectionRefused),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Answers on their way to the client: the backend's, streamed, or our own.
 
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -12,10 +13,11 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Sleep, sleep};
 
 use super::connection::Activity;
-use super::plane::InFlight;
+use super::plane::{InFlight, Plane};
 use super::pool::Lease;
 use crate::config::{RefusalSettings, Reveal};
-use crate::observe::{AccessRecord, Sink};
+use crate::consumers::Consumer;
+use crate::observe::AccessRecord;
 use crate::refusal::{Blame, Refusal, challenge, problem_body};
 
 /// The body of an answer. When it is done with, however it ends, its line goes to the access log.
@@ -36,8 +38,10 @@ enum Content {
 /// What is done when an answer ends. Boxed from the start: hyper moves an answer about more than once.
 pub(super) struct Ending {
     pub(super) record: AccessRecord,
-    pub(super) sink: Arc<Sink>,
+    pub(super) plane: Rc<Plane>,
     pub(super) activity: Arc<Activity>,
+    /// In whose name the request came, if there is such a consumer.
+    pub(super) consumer: Option<Arc<Consumer>>,
 }
 
 /// The backend's answer broke off; the client must not take it for complete.
@@ -145,7 +149,15 @@ impl Ending {
 impl Drop for Ending {
     fn drop(&mut self) {
         self.activity.end();
-        self.record.write(&self.sink);
+        let (shared, record) = (&self.plane.shared, &self.record);
+        record.write(&shared.sink);
+        self.plane.counts().finish(record.verdict(), record.times());
+        if let Some(consumer) = &self.consumer {
+            consumer.activity.note(record.is_refusal(), shared.gateway.clock.now());
+        }
+        if record.is_refusal() {
+            shared.recent.note(record);
+        }
     }
 }
 

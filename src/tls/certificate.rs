@@ -59,6 +59,10 @@ impl Facts {
 }
 
 impl Expiry {
+    pub(super) fn not_after(&self) -> Timestamp {
+        Timestamp::from_seconds(self.not_after)
+    }
+
     /// What somebody should know about it, with what to do.
     pub(super) fn warning(&self, now: Timestamp) -> Option<(String, &'static str)> {
         let file = self.file.display();

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::Path as FilePath;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -87,6 +88,11 @@ impl Tls {
         found.sort();
         found.dedup();
         found
+    }
+
+    /// Until when the certificate in this file holds; `None`: it is none of ours.
+    pub fn not_after(&self, file: &FilePath) -> Option<Timestamp> {
+        self.expiries().find(|expiry| expiry.file == file).map(Expiry::not_after)
     }
 
     fn expiries(&self) -> impl Iterator<Item = &Expiry> {
