@@ -15,11 +15,11 @@ mod write;
 
 pub use current::CurrentUsers;
 pub use model::{ApiToken, TOKEN_PREFIX, User, UserName, Users};
-pub use password::{Hasher, MIN_LENGTH, Password, PasswordHash, UnfitPassword};
+pub use password::{Hasher, MIN_LENGTH, Memory, Password, PasswordHash, UnfitPassword};
 pub use read::{Loaded, load};
 pub use secret::{Secret, SecretHash};
 pub use sessions::{IDLE, LONGEST, Live, NewSession, Sessions};
 pub use set_up::GOOD_FOR;
-pub use sign_in::{Accounts, SetUpError, SignInError};
+pub use sign_in::{Accounts, ChangeError, Gone, SetUpError, SignInError};
 pub use throttle::Throttle;
 pub use write::{WriteError, change};

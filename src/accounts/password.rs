@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use argon2::password_hash::{PasswordHash as Phc, PasswordHasher, PasswordVerifier, SaltString};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::password_hash::{PasswordHash as Phc, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use tokio::sync::Semaphore;
 
 use super::model::UserName;
@@ -77,12 +79,13 @@ impl PasswordHash {
     ///
     /// # Errors
     /// If the system gives no random numbers or no memory.
-    pub fn make(password: &Password) -> io::Result<Self> {
+    pub fn make(password: &Password, memory: &mut Memory) -> io::Result<Self> {
         let mut salt = [0; SALT_BYTES];
         fill(&mut salt)?;
-        let salt = SaltString::encode_b64(&salt).map_err(io::Error::other)?;
-        let hasher = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::DEFAULT);
-        Ok(Self(hasher.hash_password(password.0.as_bytes(), &salt).map_err(io::Error::other)?.to_string()))
+        let hash = memory.hash(password, &salt, &Params::DEFAULT, HASH_BYTES).map_err(io::Error::other)?;
+        let (salt, hash) = (STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(hash));
+        let (m, t, p) = (Params::DEFAULT_M_COST, Params::DEFAULT_T_COST, Params::DEFAULT_P_COST);
+        Ok(Self(format!("$argon2id$v=19$m={m},t={t},p={p}${salt}${hash}")))
     }
 
     /// One that stands in a file.
@@ -98,7 +101,10 @@ impl PasswordHash {
         if params.m_cost() > MAX_MEMORY || params.t_cost() > MAX_PASSES || params.p_cost() > MAX_LANES {
             return Err("an argon2id hash that takes more memory or time than a sign-in may");
         }
-        if phc.salt.is_none() || phc.hash.is_none() {
+        if phc.version != Some(Version::V0x13.into()) {
+            return Err("an argon2id hash of an old version");
+        }
+        if phc.salt.is_none() || phc.hash.is_none_or(|hash| hash.len() < HASH_BYTES) {
             return Err("an argon2id hash that is cut off");
         }
         Ok(Self(text.to_owned()))
@@ -114,9 +120,18 @@ impl PasswordHash {
     }
 
     /// Whether this is the hash of that password; takes some hundredths of a second.
-    pub fn is_of(&self, password: &Password) -> bool {
-        let Ok(phc) = Phc::new(&self.0) else { return false };
-        password.0.len() <= MAX_BYTES && Argon2::default().verify_password(password.0.as_bytes(), &phc).is_ok()
+    pub fn is_of(&self, password: &Password, memory: &mut Memory) -> bool {
+        self.compare(password, memory).unwrap_or(false)
+    }
+
+    /// `None`: there is nothing to compare.
+    fn compare(&self, password: &Password, memory: &mut Memory) -> Option<bool> {
+        let phc = Phc::new(&self.0).ok().filter(|_| password.0.len() <= MAX_BYTES)?;
+        let (params, hash) = (Params::try_from(&phc).ok()?, phc.hash?);
+        let mut salt = [0; Salt::MAX_LENGTH];
+        let salt = phc.salt?.decode_b64(&mut salt).ok()?;
+        let made = memory.hash(password, salt, &params, hash.len()).ok()?;
+        Some(aws_lc_rs::constant_time::verify_slices_are_equal(&made, hash.as_bytes()).is_ok())
     }
 
     /// As it stands in the file.
@@ -131,13 +146,45 @@ impl fmt::Debug for PasswordHash {
     }
 }
 
+/// What one hash is made in. It is used again: given back to the allocator, it would stay with each thread that once had it.
+#[derive(Default)]
+pub struct Memory(Vec<Block>);
+
+impl Memory {
+    fn hash(&mut self, password: &Password, salt: &[u8], params: &Params, length: usize) -> Result<Vec<u8>, argon2::Error> {
+        let blocks = params.block_count();
+        let usual = Params::DEFAULT.block_count();
+        self.0.resize(self.0.len().max(blocks.min(usual)), Block::default());
+        let mut larger = Vec::new();
+        let memory = if blocks > usual {
+            larger.resize(blocks, Block::default());
+            &mut larger
+        } else {
+            &mut self.0
+        };
+        let mut hash = vec![0; length];
+        let hasher = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone());
+        hasher.hash_password_into_with_memory(password.0.as_bytes(), salt, &mut hash, &mut memory[..blocks])?;
+        Ok(hash)
+    }
+}
+
 /// Hashes beside the event loop, and only so many at once: each takes 19 MiB.
-#[derive(Debug, Clone)]
-pub struct Hasher(Arc<Semaphore>);
+#[derive(Clone)]
+pub struct Hasher {
+    turns: Arc<Semaphore>,
+    free: Arc<Mutex<Vec<Memory>>>,
+}
 
 impl Default for Hasher {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(AT_ONCE)))
+        Self { turns: Arc::new(Semaphore::new(AT_ONCE)), free: Arc::default() }
+    }
+}
+
+impl fmt::Debug for Hasher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hasher").field("turns", &self.turns).finish_non_exhaustive()
     }
 }
 
@@ -146,11 +193,15 @@ impl Hasher {
     ///
     /// # Errors
     /// If it did not end.
-    pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
-        let permit = Arc::clone(&self.0).acquire_owned().await.map_err(io::Error::other)?;
+    pub async fn run<T: Send + 'static>(&self, work: impl FnOnce(&mut Memory) -> T + Send + 'static) -> io::Result<T> {
+        let (permit, free) = (Arc::clone(&self.turns), Arc::clone(&self.free));
+        let permit = permit.acquire_owned().await.map_err(io::Error::other)?;
         // The permit goes along: a client that leaves does not end the work, and must not make room for more.
         let task = tokio::task::spawn_blocking(move || {
-            let result = work();
+            let taken = free.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let mut memory = taken.unwrap_or_default();
+            let result = work(&mut memory);
+            free.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
             drop(permit);
             result
         });
@@ -171,6 +222,9 @@ const MIN_LETTERS: usize = 5;
 /// Password Storage Cheat Sheet.
 const SALT_BYTES: usize = 16;
 
+/// 256 bits, as argon2's own program gives by default.
+const HASH_BYTES: usize = 32;
+
 /// A flood of sign-ins takes as much memory as this many.
 const AT_ONCE: usize = 2;
 
@@ -190,13 +244,14 @@ mod tests {
     #[test]
     fn a_hash_is_of_its_password_alone_and_never_the_same_twice() {
         let password = Password::new("correct horse battery");
-        let (one, other) = (PasswordHash::make(&password).unwrap(), PasswordHash::make(&password).unwrap());
+        let memory = &mut Memory::default();
+        let (one, other) = (PasswordHash::make(&password, memory).unwrap(), PasswordHash::make(&password, memory).unwrap());
         assert_ne!(one, other);
         assert!(one.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", one.as_str());
         assert_eq!(PasswordHash::parse(one.as_str()), Ok(one.clone()));
-        assert!(one.is_of(&password) && other.is_of(&password) && !one.is_weak());
-        assert!(!one.is_of(&Password::new("correct horse batterz")));
-        assert!(!one.is_of(&Password::new("correct horse battery\n")));
+        assert!(one.is_of(&password, memory) && other.is_of(&password, memory) && !one.is_weak());
+        assert!(!one.is_of(&Password::new("correct horse batterz"), memory));
+        assert!(!one.is_of(&Password::new("correct horse battery\n"), memory));
     }
 
     #[test]
@@ -229,6 +284,18 @@ mod tests {
         assert_eq!(check("fünfzehn Zeichen"), Ok(()));
     }
 
+    /// By the reference implementation: `echo -n "correct horse battery" | argon2 saltsaltsaltsalt -id -t 2 -k 19456 -p 1 -e`
+    #[test]
+    fn a_hash_of_the_reference_implementation_is_taken() {
+        let hash = PasswordHash::parse(
+            "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0c2FsdA$iPOQ5f2O21FsjnBvo1AiFcDuSXciCnKUrXFO+yfgNoM",
+        )
+        .unwrap();
+        let memory = &mut Memory::default();
+        assert!(hash.is_of(&Password::new("correct horse battery"), memory));
+        assert!(!hash.is_of(&Password::new("correct horse batterx"), memory));
+    }
+
     #[tokio::test]
     async fn no_more_than_two_are_hashed_at_once() {
         use std::sync::atomic::{AtomicUsize, Ordering};
@@ -239,7 +306,7 @@ mod tests {
             .map(|_| {
                 let hasher = hasher.clone();
                 tokio::spawn(async move {
-                    let work = || {
+                    let work = |_: &mut Memory| {
                         MOST.fetch_max(NOW.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                         std::thread::sleep(std::time::Duration::from_millis(5));
                         NOW.fetch_sub(1, Ordering::SeqCst);

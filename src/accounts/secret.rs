@@ -30,6 +30,11 @@ impl Secret {
         Ok(Self(format!("{prefix}{}", URL_SAFE_NO_PAD.encode(bytes))))
     }
 
+    /// Whether that could be the text of one, without a word before it.
+    pub fn looks_like_one(text: &str) -> bool {
+        URL_SAFE_NO_PAD.decode(text).is_ok_and(|bytes| bytes.len() == BYTES)
+    }
+
     /// The text, for the one that it is made for.
     pub fn reveal(&self) -> &str {
         &self.0

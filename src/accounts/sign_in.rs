@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::current::CurrentUsers;
 use super::model::{User, UserName};
-use super::password::{Hasher, Password, PasswordHash};
+use super::password::{Hasher, Memory, Password, PasswordHash};
 use super::secret::Secret;
 use super::sessions::{Live, NewSession, Sessions};
 use super::set_up::SetUp;
@@ -36,6 +36,40 @@ pub enum SignInError {
     Wait(Duration),
     /// No memory, no threads, no random numbers.
     System(io::Error),
+}
+
+/// Why a password is still the old one.
+#[derive(Debug)]
+pub enum ChangeError {
+    /// The old one is another.
+    Wrong,
+    /// Too much failed; so long until the next attempt is looked at.
+    Wait(Duration),
+    /// The users file cannot be written.
+    Write(WriteError<Gone>),
+    /// No memory, no threads, no random numbers.
+    System(io::Error),
+}
+
+impl std::fmt::Display for ChangeError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Wrong => f.write_str("wrong password"),
+            Self::Wait(_) => f.write_str("too many failed attempts"),
+            Self::Write(error) => error.fmt(f),
+            Self::System(error) => error.fmt(f),
+        }
+    }
+}
+
+/// The user is not there any more, or has another password already.
+#[derive(Debug)]
+pub struct Gone;
+
+impl std::fmt::Display for Gone {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the user was taken out or got another password in the meantime")
+    }
 }
 
 /// Why there is no first user.
@@ -82,21 +116,54 @@ impl Accounts {
         self.users.problems()
     }
 
+    /// Whether a user has that name.
+    pub fn knows(&self, name: &str) -> bool {
+        self.users.get().user(name).is_some()
+    }
+
     /// Begins a session for whoever knows a user's password.
     ///
     /// # Errors
     /// [`SignInError`]; the same, after the same work, for an unknown user and for a wrong password.
     pub async fn sign_in(&self, name: &str, password: Password, from: Option<IpAddr>) -> Result<NewSession, SignInError> {
+        let user = self.prove(name, password, from).await?;
+        self.begin(&user).map_err(SignInError::System)
+    }
+
+    /// Gives a user who knows the password another one, and begins a session with that; all others of the user end.
+    ///
+    /// # Errors
+    /// [`ChangeError`]; whether the new password may be taken was asked before.
+    pub async fn change_password(
+        &self,
+        name: &UserName,
+        old: Password,
+        new: Password,
+        from: Option<IpAddr>,
+    ) -> Result<NewSession, ChangeError> {
+        let user = self.prove(name.as_str(), old, from).await.map_err(|error| match error {
+            SignInError::Wrong => ChangeError::Wrong,
+            SignInError::Wait(wait) => ChangeError::Wait(wait),
+            SignInError::System(error) => ChangeError::System(error),
+        })?;
+        let file = self.file().to_owned();
+        let made =
+            self.hasher.run(move |memory| another_password(&file, &user, &new, memory)).await.map_err(ChangeError::System)?;
+        self.begin(&made.map_err(ChangeError::Write)?).map_err(ChangeError::System)
+    }
+
+    /// The user of that name, if that is the password.
+    async fn prove(&self, name: &str, password: Password, from: Option<IpAddr>) -> Result<User, SignInError> {
         let attempt = self.throttle.attempt(name, from, self.now()).map_err(SignInError::Wait)?;
         let user = self.users.get().user(name).cloned();
         let hash = match &user {
             Some(user) => user.password.clone(),
             None => PasswordHash::parse(DECOY).map_err(|why| SignInError::System(io::Error::other(why)))?,
         };
-        let is_right = self.hasher.run(move || hash.is_of(&password)).await.map_err(SignInError::System)?;
+        let is_right = self.hasher.run(move |memory| hash.is_of(&password, memory)).await.map_err(SignInError::System)?;
         let user = user.filter(|_| is_right).ok_or(SignInError::Wrong)?;
         self.throttle.succeeded(&attempt);
-        self.begin(&user).map_err(SignInError::System)
+        Ok(user)
     }
 
     /// The session of a cookie, if it lives and its user still stands in the file with the password that it was begun with.
@@ -144,7 +211,7 @@ impl Accounts {
             return Err(SetUpError::Closed);
         }
         let file = self.file().to_owned();
-        let made = self.hasher.run(move || first_user(&file, name, &password)).await.map_err(SetUpError::System)?;
+        let made = self.hasher.run(move |memory| first_user(&file, name, &password, memory)).await.map_err(SetUpError::System)?;
         let user = made.map_err(|error| match error {
             WriteError::Refused(Closed) => SetUpError::Closed,
             other => SetUpError::Write(other),
@@ -163,8 +230,8 @@ impl Accounts {
 }
 
 /// Asked again under the file's lock: two who have the link make one user.
-fn first_user(file: &Path, name: UserName, password: &Password) -> Result<User, WriteError<Closed>> {
-    let user = User { name, password: PasswordHash::make(password)? };
+fn first_user(file: &Path, name: UserName, password: &Password, memory: &mut Memory) -> Result<User, WriteError<Closed>> {
+    let user = User { name, password: PasswordHash::make(password, memory)? };
     change(file, |users| {
         if !users.is_without_user() || users.has(&user.name) {
             return Err(Closed);
@@ -173,6 +240,16 @@ fn first_user(file: &Path, name: UserName, password: &Password) -> Result<User, 
         Ok(())
     })?;
     Ok(user)
+}
+
+fn another_password(file: &Path, user: &User, password: &Password, memory: &mut Memory) -> Result<User, WriteError<Gone>> {
+    let new = User { password: PasswordHash::make(password, memory)?, ..user.clone() };
+    change(file, |users| {
+        let there = users.users.iter_mut().find(|there| *there == user).ok_or(Gone)?;
+        *there = new.clone();
+        Ok(())
+    })?;
+    Ok(new)
 }
 
 /// Of a password that nobody knows, with the parameters of every new hash: an unknown name takes as long as a known one.
@@ -222,7 +299,7 @@ mod tests {
         let token = accounts.open_set_up().unwrap().unwrap();
         let session = accounts.set_up(token.reveal(), ada(), Password::new(PASSWORD)).await.unwrap();
         let rehash = |users: &mut super::super::Users| {
-            users.users[0].password = PasswordHash::make(&Password::new(PASSWORD)).unwrap();
+            users.users[0].password = PasswordHash::make(&Password::new(PASSWORD), &mut Memory::default()).unwrap();
             Ok::<(), Closed>(())
         };
         change(accounts.file(), rehash).unwrap();
