@@ -8,6 +8,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use dashmap::DashMap;
 
+use crate::accounts::Accounts;
 use crate::admin::{Admin, AdminListener, AdminSocket};
 use crate::clock::Clock;
 use crate::config::{AdminAddress, AdminSettings, Settings};
@@ -15,7 +16,7 @@ use crate::consumers::reload::{ReloadAsker, ReloadState};
 use crate::failures::FailedSignatures;
 use crate::gateway::Gateway;
 use crate::oauth::timestamp::Timestamp;
-use crate::observe::{Health, RecentRefusals, Sink, Traffic, Trouble, VerdictCounts};
+use crate::observe::{Audit, Health, RecentRefusals, Sink, Traffic, Trouble, VerdictCounts};
 use crate::policy::Policy;
 use crate::proxy::{ConnectionLimits, DataPlane, FailedHandshakes, Shared, Stopped};
 use crate::replay::{Memory, NonceTable};
@@ -129,10 +130,16 @@ impl Running {
     ///
     /// # Errors
     /// If the system has no thread for that.
-    pub fn start_admin(&mut self, reloads: Arc<ReloadState>, reloading: ReloadAsker) -> io::Result<Option<AdminListener>> {
+    pub fn start_admin(
+        &mut self,
+        reloads: Arc<ReloadState>,
+        reloading: ReloadAsker,
+        audit: Audit,
+    ) -> io::Result<Option<AdminListener>> {
         let Some((settings, socket)) = self.admin.take() else { return Ok(None) };
         let (settings, address) = (Arc::new(settings), Arc::new(socket.address().clone()));
-        let admin = Admin { settings, shared: Arc::clone(&self.shared), reloads, reloading, address };
+        let accounts = Arc::new(Accounts::of(&settings.users, self.shared.gateway.clock.clone()));
+        let admin = Admin { settings, shared: Arc::clone(&self.shared), reloads, reloading, address, accounts, audit };
         AdminListener::start(admin, socket).map(Some)
     }
 

@@ -41,6 +41,16 @@ pub enum Peer {
     Unix(Option<u32>),
 }
 
+impl Peer {
+    /// The address, if it has one.
+    pub fn address(self) -> Option<IpAddr> {
+        match self {
+            Self::Address(address) => Some(address),
+            Self::Unix(_) => None,
+        }
+    }
+}
+
 enum Accepted {
     Tcp(tokio::net::TcpStream, Peer),
     Unix(tokio::net::UnixStream, Peer),

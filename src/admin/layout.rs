@@ -1,6 +1,6 @@
 //! What all pages have around them.
 
-use crate::accounts::{Live, Secret};
+use super::session::SignedIn;
 
 /// What `base.html` shows around a page; each page's template has one as its field `layout`.
 pub struct Layout {
@@ -24,17 +24,20 @@ pub enum Section {
     Consumers,
     /// What was refused lately.
     Refusals,
+    /// The page of whoever is signed in; it is reached by the name at the right end.
+    Account,
 }
 
 impl Section {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::Consumers, Self::Refusals];
+    /// Those in the navigation.
+    pub const LISTED: [Self; 2] = [Self::Consumers, Self::Refusals];
 
     /// What the navigation calls it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Consumers => "Consumers",
             Self::Refusals => "Refusals",
+            Self::Account => "Your account",
         }
     }
 
@@ -43,14 +46,15 @@ impl Section {
         match self {
             Self::Consumers => "/",
             Self::Refusals => "/refusals",
+            Self::Account => "/account",
         }
     }
 }
 
 impl Layout {
     /// Of a page for somebody who is signed in.
-    pub fn of(live: &Live, section: Section) -> Self {
-        let person = Person { name: live.user.to_string(), csrf: live.csrf.reveal().to_owned() };
+    pub fn of(signed_in: &SignedIn, section: Section) -> Self {
+        let person = Person { name: signed_in.user.to_string(), csrf: signed_in.csrf.reveal().to_owned() };
         Self { person: Some(person), section: Some(section) }
     }
 
@@ -59,15 +63,15 @@ impl Layout {
         Self { person: None, section: None }
     }
 
-    fn sections(&self) -> &'static [Section] {
-        &Section::ALL
+    pub(super) fn sections(&self) -> &'static [Section] {
+        &Section::LISTED
     }
 
-    fn is_in(&self, section: Section) -> bool {
-        self.section == Some(section)
+    pub(super) fn is_in(&self, section: &Section) -> bool {
+        self.section.as_ref() == Some(section)
     }
 
-    fn version(&self) -> &'static str {
+    pub(super) fn version(&self) -> &'static str {
         env!("CARGO_PKG_VERSION")
     }
 }
@@ -105,9 +109,4 @@ impl FieldErrors {
     pub fn of(&self, field: &str) -> Option<&str> {
         self.0.iter().find(|error| error.field == field).map(|error| error.message.as_str())
     }
-}
-
-/// A secret as a form's hidden field has it.
-pub(super) fn field_value(secret: &Secret) -> String {
-    secret.reveal().to_owned()
 }

@@ -3,11 +3,22 @@
 //! Kept out: the public listeners, through which nothing here is ever reached, and the data plane's threads, which nothing
 //! here ever waits for.
 
+mod account;
+mod assets;
 mod connection;
+mod cookies;
+pub mod forms;
 mod guard;
 mod health;
+pub mod layout;
 mod metrics;
+mod page;
+mod return_path;
 mod router;
+mod same_origin;
+pub mod session;
+mod set_up;
+mod sign_in;
 mod socket;
 
 use std::io;
@@ -21,9 +32,11 @@ use tokio::sync::watch;
 pub use connection::Peer;
 pub use socket::AdminSocket;
 
+use crate::accounts::Accounts;
 use crate::clock::Clock;
 use crate::config::{AdminAddress, AdminSettings};
 use crate::consumers::reload::{ReloadAsker, ReloadState};
+use crate::observe::Audit;
 use crate::policy::Policy;
 use crate::proxy::Shared;
 
@@ -40,6 +53,10 @@ pub struct Admin {
     pub reloading: ReloadAsker,
     /// Where the listener is bound.
     pub address: Arc<AdminAddress>,
+    /// Who may sign in, and who has.
+    pub accounts: Arc<Accounts>,
+    /// Where it is written down who changed what.
+    pub audit: Audit,
 }
 
 impl Admin {
@@ -69,6 +86,7 @@ impl AdminListener {
     /// If the system has no thread for it, or the socket cannot be used.
     pub fn start(admin: Admin, socket: AdminSocket) -> io::Result<Self> {
         let address = Arc::clone(&admin.address);
+        set_up::open(&admin)?;
         let (stop, told) = watch::channel(false);
         let (ready, started) = std::sync::mpsc::sync_channel(1);
         // All on its own thread: where others run, no runtime may be dropped.

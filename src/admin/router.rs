@@ -1,13 +1,21 @@
 //! Every path of the administrator's listener: a line for each group.
 
-use axum::Router;
+use axum::{Router, middleware};
 use http::StatusCode;
 
-use super::{Admin, guard, health, metrics};
+use super::{Admin, account, assets, guard, health, metrics, same_origin, set_up, sign_in};
 
 /// All routes, guarded.
 pub(super) fn router(admin: Admin) -> Router {
-    let routes = Router::new().merge(health::routes()).merge(metrics::routes()).fallback(nothing_here);
+    let routes = Router::new()
+        .merge(health::routes())
+        .merge(metrics::routes())
+        .merge(assets::routes())
+        .merge(sign_in::routes())
+        .merge(set_up::routes())
+        .merge(account::routes())
+        .fallback(nothing_here)
+        .layer(middleware::from_fn(same_origin::require));
     guard::guarded(routes, admin)
 }
 

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::failure::Failure;
 use super::print;
+use crate::accounts;
 use crate::config::{Listener, Settings, Source};
 use crate::consumers::{self, ConsumerList, LoadPolicy};
 use crate::request::is_forwarded;
@@ -94,6 +95,12 @@ fn check_all(path: &Path) -> Findings {
             match tls::load(&loaded.settings, &loaded.document, &tls::Files::default(), None, LoadPolicy::by_default().now) {
                 Ok(tls) => findings.problems.extend(tls.warnings),
                 Err(Problems(problems)) => findings.problems.extend(problems),
+            }
+            if let Some(admin) = &loaded.settings.admin {
+                match accounts::load(&admin.users) {
+                    Ok(users) => findings.problems.extend(users.warnings),
+                    Err(Problems(problems)) => findings.problems.extend(problems),
+                }
             }
             findings.take_consumers(consumers::load(&loaded.settings.consumers, &LoadPolicy::of(&loaded.settings)));
             findings.settings = Some(loaded.settings);

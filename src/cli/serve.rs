@@ -12,7 +12,7 @@ use super::Failure;
 use crate::clock::Clock;
 use crate::config::{Options, Settings, Source};
 use crate::consumers::reload::{self, ReloadThread, Reloader};
-use crate::observe::{Sink, install_diagnostics};
+use crate::observe::{Audit, Sink, install_diagnostics};
 use crate::serve::{Running, StartError};
 use crate::service::{Reloads, manager};
 use crate::sockets::{PassedSockets, SocketError};
@@ -52,11 +52,21 @@ impl Serve {
         let settings = Arc::clone(&reloader.policy().load().settings);
         let sink = Sink::open(&settings.log.file)
             .map_err(|error| Failure::new(format!("cannot open the log: {error}")).hint("see log.file in the configuration"))?;
+        let audit = Audit::open(&settings.log, &sink).map_err(|error| {
+            Failure::new(format!("cannot open the audit log: {error}")).hint("see log.audit in the configuration")
+        })?;
         install_diagnostics(Arc::clone(&sink), settings.log.format, settings.log.level);
         for warning in &warnings {
             tracing::warn!("{warning}");
         }
-        let outcome = runtime.block_on(control(&settings, Arc::clone(&sink), reloader, passed, signals));
+        let outcome = runtime.block_on(control(
+            &settings,
+            &Logs { sink: Arc::clone(&sink), audit: audit.clone() },
+            reloader,
+            passed,
+            signals,
+        ));
+        audit.flush();
         sink.flush();
         outcome
     }
@@ -74,22 +84,22 @@ impl Serve {
 /// The control plane: signals, reloads and chores, on this thread, until a signal says stop.
 async fn control(
     settings: &Settings,
-    sink: Arc<Sink>,
+    logs: &Logs,
     reloader: Reloader,
     passed: PassedSockets,
     mut signals: Signals,
 ) -> Result<(), Failure> {
     let (policy, state) = (reloader.policy(), reloader.state());
-    let mut running = Running::start(Arc::clone(&policy), Arc::clone(&sink), Clock::System, passed).map_err(unstartable)?;
+    let mut running = Running::start(Arc::clone(&policy), Arc::clone(&logs.sink), Clock::System, passed).map_err(unstartable)?;
     let reloading = reload::spawn(reloader).map_err(|error| Failure::new(format!("cannot watch the files: {error}")))?;
     let no_thread = |error| Failure::new(format!("cannot listen for administrators: {error}"));
-    let admin = running.start_admin(Arc::clone(&state), reloading.asker()).map_err(no_thread)?;
+    let admin = running.start_admin(Arc::clone(&state), reloading.asker(), logs.audit.clone()).map_err(no_thread)?;
     announce(&running, settings);
     if let Some(admin) = &admin {
         tracing::info!(address = %admin.address(), "listening for administrators");
     }
     let reloads = Reloads::start(Arc::clone(&policy), state);
-    let whole = run_until_told(&mut signals, &running, &sink, &reloading, reloads).await;
+    let whole = run_until_told(&mut signals, &running, logs, &reloading, reloads).await;
     manager::stopping();
     drop(reloading);
     let grace = policy.load().settings.timeouts.drain;
@@ -112,7 +122,7 @@ async fn control(
 async fn run_until_told(
     signals: &mut Signals,
     running: &Running,
-    sink: &Sink,
+    logs: &Logs,
     reloading: &ReloadThread,
     mut reloads: Reloads,
 ) -> Result<(), Failure> {
@@ -125,7 +135,7 @@ async fn run_until_told(
         tokio::select! {
             () = signals.end.recv() => return Ok(()),
             _ = signals.reload.recv() => {
-                sink.reopen();
+                logs.reopen();
                 reloads.begin(reloading);
             }
             () = reloads.finish_one() => {}
@@ -150,6 +160,20 @@ async fn run_until_told(
             _ = report.tick() => running.report_observed(),
             _ = certificates.tick() => running.report_expiring(),
         }
+    }
+}
+
+/// What is written into.
+struct Logs {
+    sink: Arc<Sink>,
+    audit: Audit,
+}
+
+impl Logs {
+    /// After a log rotation; one file may be behind both.
+    fn reopen(&self) {
+        self.sink.reopen();
+        self.audit.reopen();
     }
 }
 

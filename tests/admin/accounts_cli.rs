@@ -206,7 +206,8 @@ fn a_slip_or_ctrl_c_changes_nothing_and_leaves_a_terminal_that_works() {
 fn with_a_configuration_the_audit_log_says_what_was_done() {
     let folder = TempDir::new().unwrap();
     let config = folder.path().join("countersign.yaml");
-    fs::write(&config, "upstream: http://127.0.0.1:1\nconsumers: consumers.yaml\nlog: { audit: audit.log }\n").unwrap();
+    fs::write(&config, "upstream: http://127.0.0.1:1\nconsumers: consumers.yaml\nadmin: {}\nlog: { audit: audit.log }\n")
+        .unwrap();
     let config = config.to_str().unwrap();
     assert_eq!(admin(&["add-user", "ada", "--password-stdin", "--config", config], PASSWORD).code, Some(0));
     assert_eq!(admin(&["add-user", "ada", "--replace", "--password-stdin", "--config", config], PASSWORD).code, Some(0));

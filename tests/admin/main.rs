@@ -1,7 +1,10 @@
 //! The administrator's side: the listener, its pages, and the commands beside it.
 
-#![expect(clippy::unwrap_used, reason = "these are tests: whatever goes wrong here ends one")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests: whatever goes wrong here ends one")]
 
 mod accounts_cli;
+mod browser;
+mod setup;
+mod signing_in;
 #[path = "../support/mod.rs"]
 mod support;

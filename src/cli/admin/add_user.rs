@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::place::{Place, parse_name};
 use super::terminal::Terminal;
-use crate::accounts::{MIN_LENGTH, Password, PasswordHash, User, UserName, Users};
+use crate::accounts::{MIN_LENGTH, Memory, Password, PasswordHash, User, UserName, Users};
 use crate::cli::{Failure, print};
 use crate::observe::Subject;
 
@@ -34,7 +34,7 @@ impl AddUser {
         self.check_name(&files.load()?)?;
         let password = if self.password_stdin { password_from_stdin()? } else { self.ask()? };
         password.check(&self.name).map_err(|unfit| Failure::new(unfit.to_string()).hint(GOOD_PASSWORD))?;
-        let made = PasswordHash::make(&password);
+        let made = PasswordHash::make(&password, &mut Memory::default());
         let hash = made.map_err(|error| Failure::new(format!("cannot hash the password: {error}")))?;
         let (action, subject) = (if self.replace { "replace_user" } else { "add_user" }, Subject::User(self.name.as_str()));
         files.change(action, subject, |users| {

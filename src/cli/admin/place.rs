@@ -1,6 +1,6 @@
 //! Which users file a command is about, and the changes that are made to it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -36,8 +36,11 @@ impl Place {
             Failure::new(format!("the configuration cannot be used\n{}", refused.problems))
                 .hint("mend these lines and try again, or name the users file with --users")
         })?;
-        let beside = self.config.parent().unwrap_or(Path::new("")).join(DEFAULT_USERS);
-        Ok(Files { users: beside, audit: loaded.settings.log.audit })
+        let users = loaded.settings.admin.map(|admin| admin.users).ok_or_else(|| {
+            Failure::new(format!("{} has no section admin", self.config.display()))
+                .hint("write `admin: {}` there, or name the users file with --users")
+        })?;
+        Ok(Files { users, audit: loaded.settings.log.audit })
     }
 }
 
@@ -89,5 +92,3 @@ fn unusable(problems: Problems) -> Failure {
 pub(super) fn parse_name(text: &str) -> Result<UserName, String> {
     UserName::new(text).ok_or_else(|| format!("a name has {}", UserName::RULE))
 }
-
-const DEFAULT_USERS: &str = "admin-users.yaml";

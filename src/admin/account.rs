@@ -1,0 +1,80 @@
+//! The page of whoever is signed in: another password.
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use axum::routing::{get, post};
+use axum::{Extension, Router};
+
+use super::forms::{Submission, new_password};
+use super::layout::{FieldErrors, Layout, Section};
+use super::page::page;
+use super::session::SignedIn;
+use super::sign_in::{begin, retry_after};
+use super::{Admin, Peer};
+use crate::accounts::{ChangeError, MIN_LENGTH, Password};
+use crate::observe::{Audited, Subject};
+
+/// `/account`
+pub(super) fn routes() -> Router<Admin> {
+    Router::new().route("/account", get(show)).route("/account/password", post(change_password))
+}
+
+#[derive(Template)]
+#[template(path = "admin/pages/account.html")]
+struct AccountPage {
+    layout: Layout,
+    user: String,
+    password_rule: String,
+    errors: FieldErrors,
+}
+
+async fn show(signed_in: SignedIn) -> Response {
+    form(StatusCode::OK, &signed_in, FieldErrors::default())
+}
+
+/// Ends all sessions of the user but this one, which goes on under another id.
+async fn change_password(
+    State(admin): State<Admin>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+    Submission { signed_in, fields }: Submission,
+) -> Response {
+    let (user, from) = (&signed_in.user, peer.address());
+    let new = match new_password(user, &fields) {
+        Ok(new) => new,
+        Err(errors) => return form(StatusCode::UNPROCESSABLE_ENTITY, &signed_in, errors),
+    };
+    let changed = admin.accounts.change_password(user, Password::new(fields.text("current")), new, from).await;
+    let subject = Subject::User(user.as_str());
+    let error = match changed {
+        Ok(session) => {
+            admin.audit.record(&Audited::done(signed_in.actor(), from, "replace_user", subject));
+            return begin(&headers, &admin, &session, "/account");
+        }
+        Err(error) => error,
+    };
+    admin.audit.record(&Audited::refused(signed_in.actor(), from, "replace_user", subject, &error.to_string()));
+    let mut errors = FieldErrors::default();
+    match error {
+        ChangeError::Wrong => errors.add("current", "This is not your password"),
+        ChangeError::Wait(wait) => {
+            errors.add("current", "Too many attempts have failed; try again in a minute");
+            return retry_after(wait, form(StatusCode::TOO_MANY_REQUESTS, &signed_in, errors));
+        }
+        ChangeError::Write(_) | ChangeError::System(_) => {
+            tracing::error!(%error, "a password cannot be changed");
+            errors.add("password", format!("Your password is the old one: {error}"));
+            return form(StatusCode::SERVICE_UNAVAILABLE, &signed_in, errors);
+        }
+    }
+    form(StatusCode::FORBIDDEN, &signed_in, errors)
+}
+
+fn form(status: StatusCode, signed_in: &SignedIn, errors: FieldErrors) -> Response {
+    let password_rule = format!("At least {MIN_LENGTH} characters");
+    let account =
+        AccountPage { layout: Layout::of(signed_in, Section::Account), user: signed_in.user.to_string(), password_rule, errors };
+    page(status, &account)
+}

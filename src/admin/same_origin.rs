@@ -1,0 +1,98 @@
+//! No other site's page changes anything here in the name of whoever is signed in.
+//!
+//! One rule for all routes, before any handler: a handler that forgets to ask is none the worse.
+
+use axum::extract::Request;
+use axum::http::header::{COOKIE, HOST, ORIGIN};
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+/// Lets through what only reads, and what our own pages, or programs without a browser's cookies, send.
+pub(super) async fn require(request: Request, next: Next) -> Response {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) && !is_of_this_origin(request.headers()) {
+        let (method, path) = (request.method(), request.uri().path());
+        tracing::warn!(%method, path, "a request that another site's page made was refused");
+        return (StatusCode::FORBIDDEN, REFUSED).into_response();
+    }
+    next.run(request).await
+}
+
+fn is_of_this_origin(headers: &HeaderMap) -> bool {
+    let one = |name| {
+        let mut values = headers.get_all(name).into_iter();
+        values.next().map(|value| if values.next().is_some() { "" } else { value.to_str().unwrap_or("") })
+    };
+    let origin = one(ORIGIN.as_str());
+    match one("sec-fetch-site") {
+        // Fetch Metadata; not `same-site`, which all ports of this machine are. The origin is `null` if the page is told to send no Referer.
+        Some("same-origin") => origin.is_none_or(|origin| origin == "null" || names_host(origin, headers)),
+        Some(_) => false,
+        None => match origin {
+            Some(origin) => names_host(origin, headers),
+            // No browser: all of them have sent one of the two for years. Without cookies it has only what it brings itself.
+            None => !headers.contains_key(COOKIE),
+        },
+    }
+}
+
+fn names_host(origin: &str, headers: &HeaderMap) -> bool {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let authority = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+    !host.is_empty() && authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host))
+}
+
+const REFUSED: &str = "this came from another site's page, and nothing was changed; open the page here and try again\n";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::{HeaderName, HeaderValue};
+
+    fn headers(lines: &[(&str, &str)]) -> HeaderMap {
+        let host = [("host", "127.0.0.1:9090")];
+        let parsed = host
+            .iter()
+            .chain(lines)
+            .map(|(name, value)| (HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_str(value).unwrap()));
+        let mut headers = HeaderMap::new();
+        parsed.for_each(|(name, value)| {
+            headers.append(name, value);
+        });
+        headers
+    }
+
+    #[test]
+    fn our_own_pages_and_programs_are_let_through() {
+        for lines in [
+            &[("sec-fetch-site", "same-origin"), ("origin", "http://127.0.0.1:9090"), ("cookie", "a=b")][..],
+            &[("sec-fetch-site", "same-origin"), ("origin", "null"), ("cookie", "a=b")],
+            &[("sec-fetch-site", "same-origin"), ("cookie", "a=b")],
+            &[("origin", "http://127.0.0.1:9090"), ("cookie", "a=b")],
+            &[("origin", "https://127.0.0.1:9090")],
+            &[],
+        ] {
+            assert!(is_of_this_origin(&headers(lines)), "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn other_sites_are_not() {
+        for lines in [
+            &[("sec-fetch-site", "cross-site")][..],
+            &[("sec-fetch-site", "same-site"), ("origin", "http://127.0.0.1:9090")],
+            &[("sec-fetch-site", "none")],
+            &[("sec-fetch-site", "same-origin"), ("sec-fetch-site", "cross-site")],
+            &[("sec-fetch-site", "same-origin"), ("origin", "http://evil.example")],
+            &[("origin", "null")],
+            &[("origin", "http://127.0.0.1:3000")],
+            &[("origin", "http://127.0.0.1:9090.evil.example")],
+            &[("origin", "http://evil.example")],
+            &[("origin", "ftp://127.0.0.1:9090")],
+            &[("origin", "127.0.0.1:9090")],
+            &[("cookie", "a=b")],
+        ] {
+            assert!(!is_of_this_origin(&headers(lines)), "{lines:?}");
+        }
+    }
+}

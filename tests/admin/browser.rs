@@ -1,0 +1,180 @@
+//! A browser, as far as it matters here: it keeps cookies, sends forms with what their page has hidden in them, and says where they
+//! come from.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use serde_json::Value;
+
+use crate::support::gateway::{Builder, Gateway};
+use crate::support::{Backend, Client, Response, eventually};
+
+pub(crate) const PASSWORD: &str = "correct horse battery";
+
+/// A gateway with a listener for administrators.
+pub(crate) struct Site {
+    pub(crate) gateway: Gateway,
+    pub(crate) address: SocketAddr,
+    _backend: Backend,
+}
+
+pub(crate) struct Browser {
+    address: SocketAddr,
+    pub(crate) cookies: BTreeMap<String, String>,
+}
+
+impl Site {
+    /// A gateway that nobody can sign in to yet.
+    #[track_caller]
+    pub(crate) fn without_users() -> Self {
+        Self::with(|builder| builder)
+    }
+
+    /// The same, with more settings.
+    #[track_caller]
+    pub(crate) fn with(settings: impl FnOnce(Builder) -> Builder) -> Self {
+        let backend = Backend::start();
+        let gateway = settings(Gateway::builder().upstream(&backend).setting("admin: { listen: 127.0.0.1:0 }")).start();
+        let line = gateway.wait_for_line("listening for administrators");
+        let line: Value = serde_json::from_str(&line).unwrap();
+        let address = line["address"].as_str().unwrap().parse().unwrap();
+        Self { gateway, address, _backend: backend }
+    }
+
+    /// A gateway that ada can sign in to.
+    #[track_caller]
+    pub(crate) fn with_ada() -> Self {
+        let site = Self::without_users();
+        site.admin(&["add-user", "ada", "--password-stdin"], PASSWORD);
+        site
+    }
+
+    pub(crate) fn browser(&self) -> Browser {
+        Browser { address: self.address, cookies: BTreeMap::new() }
+    }
+
+    /// A browser in which ada is signed in.
+    #[track_caller]
+    pub(crate) fn signed_in(&self) -> Browser {
+        let mut browser = self.browser();
+        assert_eq!(browser.sign_in("ada", PASSWORD).status, 303);
+        browser
+    }
+
+    /// `countersign admin` with this gateway's configuration.
+    #[track_caller]
+    pub(crate) fn admin(&self, arguments: &[&str], input: &str) -> String {
+        let config = self.gateway.folder().join("countersign.yaml");
+        let screen = crate::accounts_cli::admin(&[arguments, &["--config", config.to_str().unwrap()]].concat(), input);
+        assert_eq!(screen.code, Some(0), "{arguments:?}: {}", screen.err);
+        screen.out
+    }
+
+    /// The audit lines so far, which go to standard error.
+    pub(crate) fn audit(&self) -> Vec<Value> {
+        let parsed = self.gateway.lines().into_iter().filter_map(|line| serde_json::from_str::<Value>(&line).ok());
+        parsed.filter(|line| line.get("audit").is_some()).collect()
+    }
+
+    /// Waits for an audit line.
+    #[track_caller]
+    pub(crate) fn wait_for_audit(&self, action: &str, result: &str) -> Value {
+        eventually(action, || self.audit().into_iter().find(|line| line["audit"] == action && line["result"] == result))
+    }
+}
+
+impl Browser {
+    #[track_caller]
+    pub(crate) fn get(&mut self, path: &str) -> Response {
+        self.send("GET", path, &[("sec-fetch-site", "none")], "")
+    }
+
+    /// Sends a form of the page at `path`: opens that first, and sends what is hidden in it together with `fields`.
+    #[track_caller]
+    pub(crate) fn fill_in(&mut self, path: &str, fields: &[(&str, &str)]) -> Response {
+        let page = self.get(path);
+        assert_eq!(page.status, 200, "{path}: {}", page.text());
+        let csrf = hidden(&page.text(), "csrf");
+        self.post(path, &[&[("csrf", &*csrf)], fields].concat())
+    }
+
+    /// Sends a form from a page of the same origin.
+    #[track_caller]
+    pub(crate) fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Response {
+        let origin = format!("http://{}", self.address);
+        self.post_from(path, fields, &[("origin", &origin), ("sec-fetch-site", "same-origin")])
+    }
+
+    /// Sends a form with these headers about where it comes from.
+    #[track_caller]
+    pub(crate) fn post_from(&mut self, path: &str, fields: &[(&str, &str)], headers: &[(&str, &str)]) -> Response {
+        let encode = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+        let pairs: Vec<String> = fields.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
+        let form = ("content-type", "application/x-www-form-urlencoded");
+        self.send("POST", path, &[&[form], headers].concat(), &pairs.join("&"))
+    }
+
+    #[track_caller]
+    pub(crate) fn sign_in(&mut self, name: &str, password: &str) -> Response {
+        self.fill_in("/sign-in", &[("name", name), ("password", password), ("return", "/")])
+    }
+
+    /// As [`Self::sign_in`], but from a page that was open before somebody signed in here.
+    #[track_caller]
+    pub(crate) fn sign_in_as_well(&mut self, name: &str, password: &str) -> Response {
+        let csrf = self.cookies["countersign_form"].clone();
+        self.post("/sign-in", &[("csrf", &csrf), ("name", name), ("password", password)])
+    }
+
+    /// What each form of the session has hidden in it.
+    #[track_caller]
+    pub(crate) fn session_csrf(&mut self) -> String {
+        hidden(&self.get("/account").text(), "csrf")
+    }
+
+    #[track_caller]
+    pub(crate) fn sign_out(&mut self) -> Response {
+        let csrf = self.session_csrf();
+        self.post("/sign-out", &[("csrf", &csrf)])
+    }
+
+    #[track_caller]
+    pub(crate) fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Response {
+        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\ncontent-length: {}\r\n", self.address, body.len());
+        if !cookies.is_empty() {
+            head += &format!("cookie: {}\r\n", cookies.join("; "));
+        }
+        headers.iter().for_each(|(name, value)| head += &format!("{name}: {value}\r\n"));
+        let response = Client::connect(self.address).ask(format!("{head}\r\n{body}"));
+        for cookie in response.values("set-cookie") {
+            let (pair, attributes) = cookie.split_once(';').unwrap();
+            let (name, value) = pair.split_once('=').unwrap();
+            if attributes.contains("Max-Age=0") {
+                self.cookies.remove(name);
+            } else {
+                self.cookies.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        response
+    }
+
+    /// Whether somebody is signed in.
+    #[track_caller]
+    pub(crate) fn is_signed_in(&mut self) -> bool {
+        // The sign-in page leads on who is signed in already.
+        match self.get("/sign-in").status {
+            303 => true,
+            200 => false,
+            other => panic!("status {other}"),
+        }
+    }
+}
+
+/// The value of a hidden field.
+#[track_caller]
+pub(crate) fn hidden(page: &str, name: &str) -> String {
+    let field = format!("<input type=\"hidden\" name=\"{name}\" value=\"");
+    let rest = page.split_once(&field).unwrap_or_else(|| panic!("no {name} in {page}")).1;
+    rest.split_once('"').unwrap().0.to_owned()
+}
