@@ -211,6 +211,32 @@ fn a_broken_file_keeps_the_old_consumers_and_is_told_of_once() {
 }
 
 #[test]
+fn the_state_tells_the_list_in_force_and_when_and_from_where_it_was_read() {
+    let files = Files::with(&["a"]);
+    let mut reloader = files.reloader();
+    let state = reloader.state();
+    let first = state.list();
+    assert_eq!((first.consumers, &*first.files), (1, &[files.consumers()][..]));
+
+    files.rename_over("consumers: [");
+    reloader.check();
+    assert_eq!((state.list().consumers, state.list().at), (1, first.at), "a file that cannot be used was not taken");
+    files.rename_over(&list(&["a", "b"]));
+    reloader.check();
+    assert_eq!(state.list().consumers, 2);
+    let second = state.list().at;
+    reloader.reload_now();
+    assert_ne!(state.list().at, second, "it was read again, and is as it was");
+
+    fs::remove_file(files.consumers()).unwrap();
+    fs::create_dir(files.consumers()).unwrap();
+    fs::write(files.consumers().join("2.yaml"), list(&["c"])).unwrap();
+    fs::write(files.consumers().join("1.yaml"), list(&[])).unwrap();
+    reloader.check();
+    assert_eq!(&*state.list().files, ["1.yaml", "2.yaml"].map(|name| files.consumers().join(name)));
+}
+
+#[test]
 fn a_change_that_leaves_size_and_time_alone_is_found_at_the_second_look() {
     let files = Files::with(&["a"]);
     let mut reloader = files.reloader();

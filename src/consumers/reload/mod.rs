@@ -22,7 +22,7 @@ use certificates::{Certificates, now};
 pub use outcome::{ReloadOutcome, Reloaded, SettingsOutcome};
 use retired::Retired;
 use seen::{Stamp, content_of, stamps};
-pub use state::{LastReload, ReloadState};
+pub use state::{LastReload, ListRead, ReloadState};
 pub use thread::{ReloadAsker, ReloadThread, spawn};
 
 use super::changes::Changes;
@@ -67,12 +67,13 @@ impl Reloader {
         warnings.extend(tls.warnings);
         warnings.extend(consumers.warnings);
         let certificates = Certificates::of(&settings, document, &pem_files);
+        let state = ReloadState::starting_with(ListRead::now(consumers.files, consumers.list.len()));
         let policy = Policy { settings: Arc::new(settings), consumers: Arc::new(consumers.list), tls: Arc::new(tls.tls) };
         let reloader = Self {
             source,
             policy: Arc::new(ArcSwap::from_pointee(policy)),
             retired: Retired::default(),
-            state: Arc::default(),
+            state: Arc::new(state),
             // The first look is at the contents, and finds what changed since they were read.
             stamps: Vec::new(),
             look_again: true,
@@ -205,6 +206,7 @@ impl Reloader {
         }
         match read.and_then(|documents| load::load_documents(&documents, &policy)) {
             Ok(loaded) => {
+                self.state.record_list(ListRead::now(loaded.files, loaded.list.len()));
                 let changes = Changes::between(running, &loaded.list);
                 if changes.is_empty() {
                     return (kept, Some(ReloadOutcome::Unchanged));

@@ -1,7 +1,8 @@
 //! What became of reloads, for metrics and pages.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use super::certificates::CertificatesOutcome;
@@ -9,13 +10,25 @@ use super::outcome::{ReloadOutcome, Reloaded, SettingsOutcome};
 use crate::yaml::Problem;
 
 /// Written by the reloader, read by anybody.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct ReloadState {
+    list: Mutex<ListRead>,
     replaced: AtomicU64,
     unchanged: AtomicU64,
     kept_old: AtomicU64,
     last: Mutex<Option<LastReload>>,
     standing: Mutex<Standing>,
+}
+
+/// The list in force.
+#[derive(Debug, Clone)]
+pub struct ListRead {
+    /// When it was last read. A file that cannot be used does not count.
+    pub at: SystemTime,
+    /// From where.
+    pub files: Arc<[PathBuf]>,
+    /// How many consumers are in it.
+    pub consumers: usize,
 }
 
 /// The last look at the files that found anything new.
@@ -37,6 +50,17 @@ struct Standing {
 }
 
 impl ReloadState {
+    /// A list that was read at this moment, for the first time.
+    pub(super) fn starting_with(list: ListRead) -> Self {
+        let (replaced, unchanged, kept_old, last, standing) = Default::default();
+        Self { list: Mutex::new(list), replaced, unchanged, kept_old, last, standing }
+    }
+
+    /// The list in force.
+    pub fn list(&self) -> ListRead {
+        lock(&self.list).clone()
+    }
+
     /// How often the consumers were read, by the outcome's name in metrics.
     pub fn counts(&self) -> [(&'static str, u64); 3] {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -45,19 +69,24 @@ impl ReloadState {
 
     /// The last look at the files that found anything new; `None` since the start.
     pub fn last(&self) -> Option<LastReload> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.last).clone()
     }
 
     /// What is wrong with the files as they are now, so that the gateway still goes by older ones. Empty if all is well.
     pub fn problems(&self) -> Vec<Problem> {
-        let standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        let standing = lock(&self.standing);
         standing.settings.iter().chain(&standing.certificates).chain(&standing.consumers).cloned().collect()
     }
 
     /// Whether anything is wrong with the files as they are now.
     pub fn has_problems(&self) -> bool {
-        let standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        let standing = lock(&self.standing);
         !standing.settings.is_empty() || !standing.certificates.is_empty() || !standing.consumers.is_empty()
+    }
+
+    /// The list was read; it is in force from now on, if it was not already.
+    pub(super) fn record_list(&self, list: ListRead) {
+        *lock(&self.list) = list;
     }
 
     pub(super) fn record(&self, reloaded: &Reloaded, took: Duration) {
@@ -67,9 +96,9 @@ impl ReloadState {
         if let Some(outcome) = &reloaded.consumers {
             self.counter(outcome).fetch_add(1, Ordering::Relaxed);
         }
-        self.standing.lock().unwrap_or_else(PoisonError::into_inner).update(reloaded);
+        lock(&self.standing).update(reloaded);
         let last = LastReload { at: SystemTime::now(), took, reloaded: reloaded.clone() };
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(last);
+        *lock(&self.last) = Some(last);
     }
 
     fn counter(&self, outcome: &ReloadOutcome) -> &AtomicU64 {
@@ -78,6 +107,13 @@ impl ReloadState {
             ReloadOutcome::Unchanged => &self.unchanged,
             ReloadOutcome::KeptOld(_) => &self.kept_old,
         }
+    }
+}
+
+impl ListRead {
+    /// One that was read at this moment.
+    pub(super) fn now(files: Vec<PathBuf>, consumers: usize) -> Self {
+        Self { at: SystemTime::now(), files: files.into(), consumers }
     }
 }
 
@@ -101,4 +137,8 @@ impl Standing {
             None => {}
         }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
