@@ -9,7 +9,7 @@ use crate::consumers::ConsumerKey;
 use crate::failures::FailedSignatures;
 use crate::policy::Policy;
 use crate::refusal::Refusal;
-use crate::replay::NonceTable;
+use crate::replay::Nonces;
 use crate::request::{AnonymousRequest, BodyBudget, InboundRequest, VerifiedRequest, Verifier};
 use crate::routes::{Access, Decision};
 
@@ -19,7 +19,7 @@ pub struct Gateway {
     /// The snapshot in force; swapped by the control plane.
     pub policy: Arc<ArcSwap<Policy>>,
     /// Nonces that were accepted.
-    pub nonces: NonceTable,
+    pub nonces: Nonces,
     /// Bad signatures by address and consumer.
     pub failures: FailedSignatures,
     /// Memory for held bodies.

@@ -11,7 +11,7 @@ use dashmap::DashMap;
 use crate::accounts::Accounts;
 use crate::admin::{Admin, AdminListener, AdminSocket};
 use crate::clock::Clock;
-use crate::config::{AdminAddress, AdminSettings, Settings};
+use crate::config::{AdminAddress, AdminSettings, Settings, StoreAddress};
 use crate::consumers::reload::{ReloadAsker, ReloadState};
 use crate::failures::FailedSignatures;
 use crate::gateway::Gateway;
@@ -19,7 +19,7 @@ use crate::oauth::timestamp::Timestamp;
 use crate::observe::{Audit, Health, RecentRefusals, Sink, Traffic, Trouble, VerdictCounts};
 use crate::policy::Policy;
 use crate::proxy::{ConnectionLimits, DataPlane, FailedHandshakes, Shared, Stopped};
-use crate::replay::{Memory, NonceTable};
+use crate::replay::{Memory, NonceTable, Nonces, SharedStore, StoreTrouble};
 use crate::request::BodyBudget;
 use crate::service::{StateDirectory, StateError};
 use crate::sockets::{ListeningSocket, PassedSockets, SocketError};
@@ -48,6 +48,8 @@ pub enum StartError {
     State(PathBuf, io::Error),
     /// Another process has the state directory.
     StateInUse(PathBuf),
+    /// The nonce store that the instances share is not one that nonces may be kept in.
+    Store(StoreAddress, StoreTrouble),
     /// No random numbers, or no threads.
     System(io::Error),
 }
@@ -61,6 +63,7 @@ impl std::fmt::Display for StartError {
             Self::StateInUse(path) => {
                 write!(f, "another countersign process uses the state directory {}", path.display())
             }
+            Self::Store(address, trouble) => write!(f, "the shared nonce store {address} cannot be used: {trouble}"),
             Self::System(error) => write!(f, "cannot start: {error}"),
         }
     }
@@ -79,6 +82,7 @@ impl StartError {
             }
             Self::State(..) => "choose a writable directory with state_directory: or --state",
             Self::StateInUse(_) => "stop the other process, or give this one a state directory of its own",
+            Self::Store(_, trouble) => trouble.hint(),
             Self::System(_) => "the system is out of threads, memory or descriptors",
         }
     }
@@ -100,9 +104,10 @@ impl Running {
         let admin = admin_socket(&settings)?;
         let process = random().map_err(StartError::System)?;
         let opened = NonceTable::open(&settings.state_directory, settings.verify.window, clock.clone());
-        let (nonces, memory) = opened.map_err(|error| StartError::State(settings.state_directory.clone(), error))?;
+        let (table, memory) = opened.map_err(|error| StartError::State(settings.state_directory.clone(), error))?;
         state.remember_places().map_err(|error| StartError::State(settings.state_directory.clone(), error))?;
-        report_memory(&memory, nonces.first_remembered(), clock.wall());
+        report_memory(&memory, table.first_remembered(), clock.wall());
+        let nonces = nonces(table, &settings, &clock)?;
         let gateway =
             Gateway { policy, nonces, failures: FailedSignatures::default(), budget: Arc::new(BodyBudget::default()), clock };
         let shared = Arc::new(Shared {
@@ -148,9 +153,9 @@ impl Running {
         &self.shared
     }
 
-    /// Whether all data-plane threads run.
+    /// Whether all data-plane threads run, and the one that keeps the connection to the shared store.
     pub fn is_whole(&self) -> bool {
-        self.plane.is_whole()
+        self.plane.is_whole() && self.shared.gateway.nonces.shared_store().is_none_or(SharedStore::is_alive)
     }
 
     /// Whether the state directory is still the one that was locked and is written to.
@@ -172,6 +177,8 @@ impl Running {
         self.plane.note_health();
         let swept = self.shared.gateway.nonces.sweep(window);
         self.shared.health.set(Trouble::Journal, swept.is_err());
+        let store = self.shared.gateway.nonces.shared_store();
+        self.shared.health.set(Trouble::SharedStore, store.is_some_and(|store| store.trouble().is_some()));
         match swept {
             Ok(0) => {}
             Ok(dropped) => tracing::debug!(dropped, live = self.shared.gateway.nonces.live(), "nonces left the window"),
@@ -238,6 +245,14 @@ fn admin_socket(settings: &Settings) -> Result<Option<(AdminSettings, AdminSocke
     let Some(admin) = &settings.admin else { return Ok(None) };
     let socket = AdminSocket::bind(&admin.listen).map_err(|error| StartError::Admin(admin.listen.clone(), error))?;
     Ok(Some((admin.clone(), socket)))
+}
+
+/// The nonces of the only instance, or of all that share a store.
+fn nonces(table: NonceTable, settings: &Settings, clock: &Clock) -> Result<Nonces, StartError> {
+    let Some(replay) = &settings.replay else { return Ok(Nonces::of_one_instance(table)) };
+    let store = SharedStore::open(replay, settings.verify.window, clock.clone()).map_err(StartError::System)?;
+    let store = store.map_err(|trouble| StartError::Store(replay.store.clone(), trouble))?;
+    Ok(Nonces::of_several(table, store))
 }
 
 fn random() -> io::Result<u64> {

@@ -13,6 +13,7 @@ mod serve;
 mod shell;
 mod sign;
 mod signing;
+mod store;
 mod url;
 
 use std::io::{self, Write};
@@ -48,6 +49,8 @@ enum Command {
     Keygen(keygen::Keygen),
     /// Say who may sign in to the administrator's pages, and which programs may use their API
     Admin(admin::Admin),
+    /// Make the nonce store ready that several instances share
+    Store(store::Store),
 }
 
 impl Cli {
@@ -65,6 +68,7 @@ impl Cli {
             Command::Sign(command) => command.run(),
             Command::Keygen(command) => command.run(),
             Command::Admin(command) => command.run(),
+            Command::Store(command) => command.run(),
         }
     }
 }

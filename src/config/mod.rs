@@ -3,6 +3,7 @@
 mod admin;
 mod load;
 mod read;
+mod replay;
 mod restart;
 mod review;
 mod settings;
@@ -13,6 +14,7 @@ pub use admin::{AdminAddress, AdminSettings};
 pub(crate) use load::load_document;
 pub use load::{Loaded, MAX_SIZE, Options, Refused, Source, load};
 pub(crate) use read::{methods, networks, path_pattern, reveal, signature_methods};
+pub use replay::{SharedReplay, StoreAddress, StoreKey, StorePassword};
 pub use settings::{
     BodyHashPolicy, HostHeader, IdentityHeaders, Limits, Log, LogFormat, LogLevel, LogTarget, PublicUrl, RefusalSettings, Reveal,
     Server, Settings, Timeouts, Upstream, VerifySettings,

@@ -13,6 +13,7 @@ impl Settings {
             // What the nonce table has forgotten can't be brought back by a longer window.
             ("verify.max_age", self.verify.window.max_age != newer.verify.window.max_age),
             ("verify.max_ahead", self.verify.window.max_ahead != newer.verify.window.max_ahead),
+            ("replay", self.replay != newer.replay),
             ("limits.header", old.header != new.header),
             ("limits.held_bodies", old.held_bodies != new.held_bodies),
             ("limits.connections", old.connections != new.connections),
@@ -37,6 +38,7 @@ impl Settings {
             threads: self.threads,
             state_directory: self.state_directory.clone(),
             verify,
+            replay: self.replay.clone(),
             limits: self.limits.taking_over(&newer.limits),
             log: self.log.clone(),
             admin: self.admin.clone(),

@@ -10,6 +10,7 @@ use http::HeaderName;
 use ipnet::IpNet;
 
 use super::admin::AdminSettings;
+use super::replay::SharedReplay;
 use super::tls::{Listener, UpstreamTls};
 use crate::oauth::base_string::{Authority, Scheme};
 use crate::oauth::signature::SignatureMethod;
@@ -35,6 +36,8 @@ pub struct Settings {
     pub threads: NonZeroUsize,
     /// How signatures are checked.
     pub verify: VerifySettings,
+    /// The nonce store that several instances share; `None`: this is the only one.
+    pub replay: Option<SharedReplay>,
     /// Which requests need one.
     pub routes: Routes,
     /// How the backend is told who was verified.

@@ -21,7 +21,7 @@ pub struct Health {
 pub enum Trouble {
     /// The nonce journal cannot be written.
     Journal,
-    /// The nonce store that several gateways share cannot be asked.
+    /// The nonce store that several gateways share cannot be used.
     SharedStore,
 }
 
@@ -31,7 +31,7 @@ impl Trouble {
     fn sentence(self) -> &'static str {
         match self {
             Self::Journal => "the nonce journal cannot be written",
-            Self::SharedStore => "the shared nonce store does not answer",
+            Self::SharedStore => "the shared nonce store cannot be used",
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::oauth::parameters::Malformed;
 use crate::oauth::percent;
 use crate::oauth::signature::SignatureMethod;
 use crate::oauth::timestamp::{OutsideWindow, Timestamp};
+use crate::replay::StoreFault;
 
 pub use rejected::RejectedParameters;
 
@@ -176,6 +177,11 @@ pub enum Refusal {
         /// What the disk says.
         error: std::io::ErrorKind,
     },
+    /// The store that the instances share does not say that no other accepted the nonce.
+    NonceUnclaimed {
+        /// What is wrong with it.
+        fault: StoreFault,
+    },
     /// All memory for held bodies is in use.
     HeldBodiesFull {
         /// `limits.held_bodies`, in bytes.
@@ -262,6 +268,8 @@ impl Refusal {
             }
             // The oldest nonces leave the table within seconds, an operator makes room in more; bodies and requests in flight end sooner.
             Self::NonceTableFull { .. } | Self::NonceNotWritten { .. } => Some(5),
+            // A store that is restarted is there again within seconds.
+            Self::NonceUnclaimed { .. } => Some(2),
             Self::HeldBodiesFull { .. } | Self::UpstreamBusy { .. } => Some(1),
             _ => None,
         }
@@ -344,6 +352,7 @@ impl Refusal {
             Self::BodyTimeout => plain(StatusCode::REQUEST_TIMEOUT, "body_timeout", Client),
             Self::NonceTableFull { .. } => plain(StatusCode::SERVICE_UNAVAILABLE, "nonce_table_full", Operator),
             Self::NonceNotWritten { .. } => plain(StatusCode::SERVICE_UNAVAILABLE, "nonce_not_written", Operator),
+            Self::NonceUnclaimed { .. } => plain(StatusCode::SERVICE_UNAVAILABLE, "nonce_unclaimed", Operator),
             Self::HeldBodiesFull { .. } => plain(StatusCode::SERVICE_UNAVAILABLE, "held_bodies_full", Operator),
             Self::UpstreamBusy { .. } => plain(StatusCode::SERVICE_UNAVAILABLE, "upstream_busy", Operator),
             Self::UpstreamUnreachable(_) => plain(StatusCode::BAD_GATEWAY, "upstream_unreachable", Blame::Upstream),

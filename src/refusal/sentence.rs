@@ -95,6 +95,9 @@ impl fmt::Display for Refusal {
                     "the nonce cannot be written to the state directory ({error}); make room there, or see who may write to it"
                 )
             }
+            Self::NonceUnclaimed { fault } => {
+                write!(f, "the shared nonce store {fault}, so another instance may have accepted the request (see replay.shared)")
+            }
             Self::HeldBodiesFull { limit } => {
                 write!(f, "limits.held_bodies ({limit} bytes) is in use; raise it if that is no attack")
             }

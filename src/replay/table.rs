@@ -1,5 +1,5 @@
-//! The nonce table. This file makes [`NonceRecorded`], and takes the proof of the signature by value to make it:
-//! what is not proved can neither use up a nonce nor skip the check.
+//! The nonce table. This file makes [`NonceRecorded`], and takes two proofs by value to make it: that the signature holds, and
+//! that no other instance has the nonce. What is not proved can neither use up a nonce nor skip the check.
 
 use std::hash::Hasher;
 use std::io;
@@ -12,6 +12,7 @@ use super::bucket::{BUCKET, Bucket, Prehashed, bucket_of, last_stamp};
 use super::journal::{BucketFile, HashKey, Journal, Record, Restored};
 use super::mark::{Stand, horizon};
 use super::restore::{self, Beginning, Memory};
+use super::shared::{ClaimId, Claimed, StoreFault};
 use crate::clock::{Clock, Moment};
 use crate::oauth::key::SignatureValid;
 use crate::oauth::nonce::Nonce;
@@ -42,11 +43,35 @@ pub struct NonceId {
     stamp: Timestamp,
     /// Of the consumer alone. Two that share it, one pair in four thousand million, share what they may use up.
     consumer: u32,
+    /// Its name among all instances, where there are several.
+    claim: Option<ClaimId>,
+}
+
+impl NonceId {
+    pub(super) fn stamp(&self) -> Timestamp {
+        self.stamp
+    }
+
+    pub(super) fn claim(&self) -> Option<ClaimId> {
+        self.claim
+    }
+
+    pub(super) fn claimed_as(self, claim: Option<ClaimId>) -> Self {
+        Self { claim, ..self }
+    }
 }
 
 /// Proof that the signature held and that its nonce is recorded, once.
 #[derive(Debug)]
 pub struct NonceRecorded(());
+
+/// Room for a nonce whose request is proved, and which was not used here. Given back when this is dropped.
+#[derive(Debug)]
+pub(super) struct Reserved<'t> {
+    table: &'t NonceTable,
+    id: NonceId,
+    window: Window,
+}
 
 /// How many nonces may be live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +97,8 @@ pub enum NonceRefused {
     ConsumerShareFull,
     /// The journal cannot be written, so the nonce would be forgotten if the process ended.
     NotWritten(io::ErrorKind),
+    /// The shared store does not say that no other instance accepted it.
+    Unclaimed(StoreFault),
 }
 
 impl NonceTable {
@@ -102,7 +129,7 @@ impl NonceTable {
     }
 
     /// Names what a request would use up. Both sides of each border are unambiguous: lengths are hashed too.
-    pub fn id(&self, consumer: &str, token: &[u8], stamp: Timestamp, nonce: &Nonce) -> NonceId {
+    pub(super) fn id(&self, consumer: &str, token: &[u8], stamp: Timestamp, nonce: &Nonce) -> NonceId {
         let mut hasher = SipHasher13::new_with_key(&self.hash_key);
         hasher.write_usize(consumer.len());
         hasher.write(consumer.as_bytes());
@@ -111,53 +138,36 @@ impl NonceTable {
         hasher.write_usize(token.len());
         hasher.write(token);
         hasher.write(nonce.as_bytes());
-        NonceId { hash: hasher.finish128().as_u128(), stamp, consumer: consumer_hash }
+        NonceId { hash: hasher.finish128().as_u128(), stamp, consumer: consumer_hash, claim: None }
     }
 
     /// Whether the nonce would be refused as used; a replay is told so before anything else is looked at.
     ///
     /// # Errors
     /// [`NonceRefused::Used`] or [`NonceRefused::Forgotten`].
-    pub fn peek(&self, id: NonceId) -> Result<(), NonceRefused> {
+    pub(super) fn peek(&self, id: NonceId) -> Result<(), NonceRefused> {
         self.check_low_water(id)?;
         let used = self.buckets.get(&bucket_of(id.stamp)).is_some_and(|bucket| bucket.hashes.contains(&id.hash));
         if used { Err(NonceRefused::Used) } else { Ok(()) }
     }
 
-    /// Records the nonce, once: of any number of callers with the same one exactly one gets [`NonceRecorded`].
+    /// Takes room for a nonce before anybody else is asked about it: what would be refused here uses it up nowhere.
     ///
-    /// Window and low-water mark are judged again, since a held body may have taken long to come. When this returns, the
-    /// nonce is in the journal.
+    /// The window is judged again, since a held body may have taken long to come.
     ///
     /// # Errors
     /// [`NonceRefused`]; the table is then as it was before.
-    pub fn commit(
+    pub(super) fn reserve(
         &self,
         _proof: SignatureValid,
         id: NonceId,
         window: Window,
         shares: Shares,
-    ) -> Result<NonceRecorded, NonceRefused> {
-        let now = self.clock.now();
-        window.check(id.stamp, now.wall).map_err(NonceRefused::OutsideWindow)?;
-        // No file is begun for a time that is forgotten.
+    ) -> Result<Reserved<'_>, NonceRefused> {
+        window.check(id.stamp, self.clock.wall()).map_err(NonceRefused::OutsideWindow)?;
         self.check_low_water(id)?;
-        let bucket = self.bucket(id.stamp, now)?;
-        self.reach(id.stamp, window, now)?;
-        // Held to the end: a sweep either sees this nonce and its count, or has closed the bucket before.
-        let dropped = bucket.dropped.read().unwrap_or_else(PoisonError::into_inner);
-        if *dropped {
-            return Err(NonceRefused::Forgotten);
-        }
-        self.check_low_water(id)?;
-        bucket.keep_until.fetch_max(keep_until(id.stamp, window, now), Ordering::SeqCst);
-        self.reserve(id, shares)?;
-        if let Err(refused) = bucket.record(Record { hash: id.hash, consumer: id.consumer }) {
-            self.release(id.consumer, 1);
-            return Err(refused);
-        }
-        *bucket.of_consumers.entry(id.consumer).or_default() += 1;
-        Ok(NonceRecorded(()))
+        self.take_room(id, shares)?;
+        Ok(Reserved { table: self, id, window })
     }
 
     /// Drops the buckets whose stamps both clocks say are out of the window for good, and returns how many nonces went.
@@ -165,7 +175,7 @@ impl NonceTable {
     ///
     /// # Errors
     /// What the disk says; nothing is dropped then, since the journal would not know that it is.
-    pub fn sweep(&self, window: Window) -> io::Result<usize> {
+    pub(super) fn sweep(&self, window: Window) -> io::Result<usize> {
         let now = self.clock.now();
         let out_of_window = now.wall.seconds().saturating_sub(window.max_age);
         let over = |number: u64, bucket: &Bucket| {
@@ -186,7 +196,7 @@ impl NonceTable {
     ///
     /// # Errors
     /// What the disk says; the next start then takes this end for a crash of the process.
-    pub fn close(&self) -> io::Result<()> {
+    pub(super) fn close(&self) -> io::Result<()> {
         let Some(journal) = &self.journal else { return Ok(()) };
         for bucket in &self.buckets {
             bucket.file.as_ref().map_or(Ok(()), BucketFile::sync)?;
@@ -198,7 +208,7 @@ impl NonceTable {
     }
 
     /// How many nonces are live.
-    pub fn live(&self) -> usize {
+    pub(super) fn live(&self) -> usize {
         self.live.load(Ordering::Relaxed)
     }
 
@@ -259,7 +269,7 @@ impl NonceTable {
         if remembered { Ok(()) } else { Err(NonceRefused::Forgotten) }
     }
 
-    fn reserve(&self, id: NonceId, shares: Shares) -> Result<(), NonceRefused> {
+    fn take_room(&self, id: NonceId, shares: Shares) -> Result<(), NonceRefused> {
         if self.live.fetch_add(1, Ordering::SeqCst) >= shares.all {
             self.live.fetch_sub(1, Ordering::SeqCst);
             return Err(NonceRefused::TableFull);
@@ -294,6 +304,44 @@ impl NonceTable {
     }
 }
 
+impl Reserved<'_> {
+    /// Records the nonce, once: of any number of callers with the same one exactly one gets [`NonceRecorded`].
+    ///
+    /// Window and low-water mark are judged again: other instances may have been slow to answer. When this returns, the nonce
+    /// is in the journal.
+    ///
+    /// # Errors
+    /// [`NonceRefused`]; the table is then as it was before.
+    pub(super) fn record(self, _claimed: Claimed) -> Result<NonceRecorded, NonceRefused> {
+        let Self { table, id, window } = &self;
+        let now = table.clock.now();
+        window.check(id.stamp, now.wall).map_err(NonceRefused::OutsideWindow)?;
+        // No file is begun for a time that is forgotten.
+        table.check_low_water(*id)?;
+        let bucket = table.bucket(id.stamp, now)?;
+        table.reach(id.stamp, *window, now)?;
+        // Held to the end: a sweep either sees this nonce and its count, or has closed the bucket before.
+        let dropped = bucket.dropped.read().unwrap_or_else(PoisonError::into_inner);
+        if *dropped {
+            return Err(NonceRefused::Forgotten);
+        }
+        table.check_low_water(*id)?;
+        bucket.keep_until.fetch_max(keep_until(id.stamp, *window, now), Ordering::SeqCst);
+        bucket.record(Record { hash: id.hash, consumer: id.consumer })?;
+        *bucket.of_consumers.entry(id.consumer).or_default() += 1;
+        drop(dropped);
+        // From here on the bucket has the room.
+        std::mem::forget(self);
+        Ok(NonceRecorded(()))
+    }
+}
+
+impl Drop for Reserved<'_> {
+    fn drop(&mut self) {
+        self.table.release(self.id.consumer, 1);
+    }
+}
+
 /// When the stamp leaves the window for good, on the monotonic clock: 2 W after a stamp from the edge of the future.
 fn keep_until(stamp: Timestamp, window: Window, now: Moment) -> u64 {
     let left = (stamp.seconds() + window.max_age + 1).saturating_sub(now.wall.seconds());
@@ -302,6 +350,20 @@ fn keep_until(stamp: Timestamp, window: Window, now: Moment) -> u64 {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+impl NonceTable {
+    /// What becomes of a nonce where there is one instance.
+    pub(super) fn commit(
+        &self,
+        proof: SignatureValid,
+        id: NonceId,
+        window: Window,
+        shares: Shares,
+    ) -> Result<NonceRecorded, NonceRefused> {
+        self.reserve(proof, id, window, shares)?.record(Claimed::for_tests())
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The proof. [`VerifiedRequest`] is made here and nowhere else; it is not `Clone`, `Default` or `Deserialize`.
 //!
-//! Read with `replay::table` and `oauth::key`, which make the two proofs that it takes to make one.
+//! Read with `oauth::key`, `replay::table` and `replay::shared::claim`, which make the proofs that it takes to make one.
 //!
 //! ```compile_fail,E0423
 //! // Nobody else can say that a signature holds: the proof's field is private to the file of the check.
@@ -50,7 +50,7 @@ use crate::oauth::key::{Fingerprint, SignatureValid};
 use crate::oauth::parameters::Source;
 use crate::policy::Policy;
 use crate::refusal::{Refusal, RejectedParameters};
-use crate::replay::{NonceId, NonceRecorded, NonceRefused, NonceTable, Shares};
+use crate::replay::{NonceId, NonceRecorded, NonceRefused, Nonces, Shares};
 
 /// A request that a known consumer signed, now, and that was not seen before.
 #[derive(Debug)]
@@ -69,7 +69,7 @@ pub struct Verifier<'g> {
     /// What is in force at any moment.
     pub policy: &'g ArcSwap<Policy>,
     /// The accepted nonces.
-    pub nonces: &'g NonceTable,
+    pub nonces: &'g Nonces,
     /// The bad signatures by address and consumer.
     pub failures: &'g FailedSignatures,
     /// The memory for held bodies.
@@ -113,7 +113,7 @@ impl IdentifiedRequest {
         (with.take_place)()?;
         self.take_rate()?;
         let recorded = with.nonces.commit(signature_valid, nonce, with.settings.verify.window, shares(with.settings));
-        let proof = recorded.map_err(|refused| nonce_refusal(refused, with))?;
+        let proof = recorded.await.map_err(|refused| nonce_refusal(refused, with))?;
         Ok(VerifiedRequest { inbound: self.signed.inbound, consumer: self.candidate, user, _proof: proof })
     }
 
@@ -133,7 +133,7 @@ impl IdentifiedRequest {
         })
     }
 
-    fn nonce_id(&self, nonces: &NonceTable) -> NonceId {
+    fn nonce_id(&self, nonces: &Nonces) -> NonceId {
         let Claims { consumer_key, token, timestamp, nonce, .. } = &self.signed.claims;
         nonces.id(consumer_key, token, *timestamp, nonce)
     }
@@ -262,6 +262,7 @@ fn nonce_refusal(refused: NonceRefused, with: Verifier<'_>) -> Refusal {
         NonceRefused::Forgotten => Refusal::TimestampForgotten { acceptable: acceptable() },
         NonceRefused::TableFull => Refusal::NonceTableFull { limit: limits.nonces, of_consumer: false },
         NonceRefused::NotWritten(error) => Refusal::NonceNotWritten { error },
+        NonceRefused::Unclaimed(fault) => Refusal::NonceUnclaimed { fault },
         NonceRefused::ConsumerShareFull => Refusal::NonceTableFull { limit: limits.nonces_per_consumer, of_consumer: true },
     }
 }

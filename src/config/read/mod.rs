@@ -3,6 +3,7 @@
 mod address;
 mod admin;
 mod lists;
+mod replay;
 mod routes;
 mod sections;
 mod tls;
@@ -38,6 +39,7 @@ pub(super) fn settings(top: &Node<'_>, base: &Path, report: &mut Report) -> Opti
         state_directory: state_directory(&mut fields, base, report),
         threads: threads(fields.get("threads"), report),
         verify: sections::verify(fields.get("verify"), report),
+        replay: fields.get("replay").and_then(|node| replay::replay(&node, base, report)),
         routes: fields.get("routes").map(|node| routes::routes(&node, &mut upstreams, report)).unwrap_or_default(),
         identity_headers: sections::identity_headers(fields.get("identity_headers"), report),
         refusals: sections::refusals(fields.get("refusals"), report),
