@@ -13,10 +13,15 @@ use countersign::yaml::Problems;
 /// The mandatory keys, in lines 1 and 2.
 const BASE: &str = "upstream: http://127.0.0.1:2990\nconsumers: consumers.yaml\n";
 
+/// As `openssl rand -hex 32` writes one.
+const KEY: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0";
+
 fn load(text: &str) -> Result<Loaded, Problems> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("countersign.yaml");
     fs::write(&file, text).unwrap();
+    fs::write(folder.path().join("store.key"), format!("{KEY}\n")).unwrap();
+    fs::write(folder.path().join("store.password"), "secret\n").unwrap();
     config::load(&file)
 }
 
@@ -387,7 +392,7 @@ fn what_is_commented_out_in_the_shipped_configuration_is_valid_and_the_default()
         let settings = load(&format!("{base}{block}")).unwrap_or_else(|problems| panic!("{block}\n{problems}")).settings;
         match key {
             // Examples.
-            "upstream" | "public_url" | "trusted_proxies" => {}
+            "upstream" | "public_url" | "trusted_proxies" | "replay" => {}
             "listen" if block.contains("tls:") => {}
             _ => assert_eq!(without_paths(settings), without_paths(default.clone()), "{block}"),
         }
@@ -396,4 +401,31 @@ fn what_is_commented_out_in_the_shipped_configuration_is_valid_and_the_default()
 
 fn without_paths(settings: Settings) -> Settings {
     Settings { consumers: "c".into(), state_directory: "s".into(), ..settings }
+}
+
+#[test]
+fn a_shared_nonce_store_needs_a_key_and_no_password_in_its_address() {
+    let key = "store.key";
+    let settings = with(&format!("replay: {{ shared: redis://gateway@store.internal/3, key_file: {key}, timeout: 250ms }}"));
+    let replay = settings.replay.unwrap();
+    assert_eq!(replay.store.to_string(), "redis://store.internal:6379/3");
+    assert_eq!((replay.user.as_deref(), replay.timeout), (Some("gateway"), Duration::from_millis(250)));
+    assert!(replay.password.is_none() && with("replay: {}").replay.is_none());
+    for (text, said) in [
+        ("{ shared: redis://a:6379 }".to_owned(), "openssl rand -hex 32"),
+        (format!("{{ key_file: {key} }}"), "has no meaning without `shared`"),
+        (format!("{{ shared: \"redis://:hunter2@a\", key_file: {key} }}"), "password_file"),
+        (format!("{{ shared: \"rediss://a\", key_file: {key} }}"), "TLS to the store is not supported"),
+        (format!("{{ shared: \"unix:redis.sock\", key_file: {key} }}"), "a socket's full path"),
+        (format!("{{ shared: \"redis://a\", key_file: {key}, timeout: 11s }}"), "from 5ms to 10s"),
+        (format!("{{ shared: \"redis://a\", key_file: {key}.not }}"), "the key cannot be read"),
+        (format!("{{ shared: \"redis://a\", key_file: {} }}", std::env::temp_dir().display()), "no regular file"),
+        (
+            "{ shared: \"redis://a\", key_file: consumers.yaml, password_file: x, tiemout: 1s }".to_owned(),
+            "did you mean `timeout`?",
+        ),
+    ] {
+        let found = problems(&format!("{BASE}replay: {text}")).join("\n");
+        assert!(found.contains(said) && !found.contains("hunter2"), "{text}: {found}");
+    }
 }

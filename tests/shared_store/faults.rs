@@ -1,0 +1,88 @@
+//! A store that is not there, does not answer, or answers with an error: 503, and nothing at the backend.
+
+use std::time::{Duration, Instant};
+
+use crate::store::Store;
+use crate::support::{Gateway, by_reporting, eventually};
+use crate::{Pair, admitted};
+
+#[test]
+fn a10_a_store_that_was_killed_lets_nothing_pass() {
+    let mut store = Store::ready();
+    let pair = Pair::on(&store);
+    let accepted = by_reporting();
+    admitted(&pair.first, "before", &accepted);
+    store.kill();
+    for gateway in [&pair.first, &pair.second] {
+        for _ in 0..20 {
+            pair.unclaimed(gateway, "no store", &by_reporting());
+        }
+    }
+    pair.unclaimed(&pair.second, "a replay at the other instance", &accepted);
+    pair.refused_as(&pair.first, (401, "nonce_used"), "what an instance accepted itself it knows", &accepted);
+    let line = pair.first.wait_for_access("a refusal", |line| line["verdict"] == "nonce_unclaimed");
+    assert!(line["reason"].as_str().unwrap().contains("replay.shared"), "{line}");
+    pair.first.wait_for_line("signed requests are answered 503");
+}
+
+#[test]
+fn a10_a_store_that_hangs_lets_nothing_pass_and_nobody_wait_for_long() {
+    let store = Store::ready();
+    let pair = Pair::on(&store);
+    admitted(&pair.first, "before", &by_reporting());
+    store.signal("STOP");
+    let start = Instant::now();
+    let request = by_reporting();
+    pair.unclaimed(&pair.first, "a store that hangs", &request);
+    // Its timeout is 100 ms. A machine that is busy is slow; one without a timeout would be waiting still.
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    pair.first.wait_for_line("it does not answer in time");
+    for _ in 0..20 {
+        pair.unclaimed(&pair.first, "one that is known to hang", &by_reporting());
+    }
+    store.signal("CONT");
+    eventually("it goes on", || (pair.first.ask(&by_reporting()).status == 200).then_some(()));
+    eventually("at the other instance, too", || (pair.second.ask(&by_reporting()).status == 200).then_some(()));
+    // Nobody told the client whether the first one counts; twice it never does.
+    let passed = [&pair.first, &pair.second, &pair.first].iter().filter(|gateway| gateway.ask(&request).status == 200).count();
+    assert!(passed <= 1, "{passed}");
+}
+
+#[test]
+fn a_request_that_the_store_had_no_room_for_may_be_sent_again() {
+    let store = Store::ready();
+    let pair = Pair::on(&store);
+    let request = by_reporting();
+    store.command(&["CONFIG", "SET", "maxmemory", "1"]);
+    pair.unclaimed(&pair.first, "a full store", &request);
+    pair.unclaimed(&pair.first, "again", &request);
+    store.command(&["CONFIG", "SET", "maxmemory", "0"]);
+    admitted(&pair.second, "the same bytes, where there is room again", &request);
+    pair.refused_as(&pair.first, (401, "nonce_used"), "once", &request);
+}
+
+#[test]
+fn without_a_store_the_gateway_starts_and_serves_what_needs_none() {
+    let mut store = Store::with(&[]);
+    store.kill();
+    let pair = Pair::on(&store);
+    pair.unclaimed(&pair.first, "no store yet", &by_reporting());
+    let open = Gateway::builder().upstream(&pair.backend).setting(&store.setting());
+    let open = open.route("{ path: /status, access: open }").start();
+    assert_eq!(open.ask(&crate::support::request().get("/status")).status, 200);
+    store.start();
+    open.wait_for_line("the shared nonce store is in use");
+    // It is empty, and nobody knows why.
+    let refused = eventually("it is used", || pair.first.ask(&by_reporting()).problem());
+    assert_eq!(refused, "timestamp_refused");
+}
+
+#[test]
+fn a_gateway_ends_in_order_while_the_store_hangs() {
+    let store = Store::ready();
+    let mut pair = Pair::on(&store);
+    admitted(&pair.first, "before", &by_reporting());
+    store.signal("STOP");
+    pair.first.signal("TERM");
+    assert_eq!(pair.first.wait_for_exit().code(), Some(0));
+}
