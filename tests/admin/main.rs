@@ -4,6 +4,9 @@
 
 mod accounts_cli;
 mod browser;
+mod health;
+mod listener;
+mod metrics;
 mod setup;
 mod signing_in;
 #[path = "../support/mod.rs"]

@@ -181,6 +181,17 @@ impl Gateway {
         Self::builder().upstream(backend).start()
     }
 
+    /// Starts the program in a folder that was left by another one, or written by [`Builder::write`].
+    #[track_caller]
+    pub fn start_in(folder: TempDir) -> Self {
+        Self::run(folder, &[])
+    }
+
+    /// Ends the program and leaves its folder.
+    pub fn leave_folder(mut self) -> TempDir {
+        std::mem::replace(&mut self.folder, TempDir::new().unwrap())
+    }
+
     #[track_caller]
     fn run(folder: TempDir, wrapper: &[String]) -> Self {
         let mut gateway = Self::spawn(folder, wrapper);
@@ -216,6 +227,26 @@ impl Gateway {
             let told: Vec<_> = self.lines().iter().filter_map(|line| listening_address(line)).collect();
             (told.len() == many).then_some(told)
         })
+    }
+
+    /// Where the administrator's listener is; the configuration has one on a loopback address.
+    #[track_caller]
+    pub fn admin_address(&self) -> SocketAddr {
+        let line = self.wait_for_line("listening for administrators");
+        let line: Value = serde_json::from_str(&line).unwrap();
+        line["address"].as_str().unwrap().parse().unwrap()
+    }
+
+    /// What the administrator's listener answers to a request on a connection of its own, with its address for the Host.
+    #[track_caller]
+    pub fn ask_admin(&self, method: &str, path: &str, fields: &[&str], body: &str) -> Response {
+        let address = self.admin_address();
+        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+        fields.iter().for_each(|field| write!(head, "{field}\r\n").unwrap());
+        if !body.is_empty() {
+            write!(head, "Content-Length: {}\r\n", body.len()).unwrap();
+        }
+        Client::connect(address).ask(format!("{head}\r\n{body}"))
     }
 
     pub fn folder(&self) -> &Path {
