@@ -26,7 +26,16 @@ pub enum Trouble {
 }
 
 impl Trouble {
-    const ALL: [Self; 2] = [Self::Journal, Self::SharedStore];
+    /// Every one there is.
+    pub const ALL: [Self; 2] = [Self::Journal, Self::SharedStore];
+
+    /// Its name in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Journal => "nonce_journal",
+            Self::SharedStore => "nonce_store",
+        }
+    }
 
     fn sentence(self) -> &'static str {
         match self {
@@ -55,6 +64,11 @@ impl Health {
         self.raised[trouble as usize].fetch_add(lasts.into(), Relaxed);
     }
 
+    /// Whether it lasts.
+    pub fn has(&self, trouble: Trouble) -> bool {
+        self.troubles[trouble as usize].load(Relaxed)
+    }
+
     /// How often it was said that the trouble begins or lasts.
     pub fn raised(&self, trouble: Trouble) -> u64 {
         self.raised[trouble as usize].load(Relaxed)
@@ -73,7 +87,7 @@ impl Health {
 
     /// Why no new requests should be sent here, each as a sentence; empty if all is well.
     pub fn troubles(&self) -> Vec<&'static str> {
-        let lasting = Trouble::ALL.into_iter().filter(|trouble| self.troubles[*trouble as usize].load(Relaxed));
+        let lasting = Trouble::ALL.into_iter().filter(|trouble| self.has(*trouble));
         let mut found: Vec<_> = lasting.map(Trouble::sentence).collect();
         if self.draining.load(Relaxed) {
             found.push("the gateway is stopping");

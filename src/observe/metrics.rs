@@ -140,6 +140,9 @@ impl Metrics {
             "Writes to the nonce journal that failed; requests are refused with 503 then",
             errors,
         )?;
+        let troubles = Trouble::ALL.map(|trouble| ([("trouble", trouble.name())], u64::from(health.has(trouble))));
+        page.gauges("trouble", None, "1 while signed requests cannot be accepted for this reason", troubles)?;
+        page.gauge("ready", "1 while /readyz says so", u64::from(health.troubles().is_empty()))?;
         let version = [([("version", env!("CARGO_PKG_VERSION"))], 1)];
         page.gauges("build_info", None, "The version; always 1", version)
     }

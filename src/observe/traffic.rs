@@ -182,7 +182,7 @@ const VERDICTS: [&str; 35] = [
     "body_timeout",
     "nonce_table_full",
     "nonce_not_written",
-    "nonce_store_unavailable",
+    "nonce_unclaimed",
     "held_bodies_full",
     "upstream_busy",
     "upstream_unreachable",

@@ -79,6 +79,15 @@ fn a_journal_that_cannot_be_written_is_not_ready() {
     eventually("it is not ready", || {
         (get(&gateway, "/readyz") == (503, "not ready: the nonce journal cannot be written\n".to_owned())).then_some(())
     });
+    let metrics = get(&gateway, "/metrics").1;
+    for line in [
+        "countersign_trouble{trouble=\"nonce_journal\"} 1",
+        "countersign_trouble{trouble=\"nonce_store\"} 0",
+        "countersign_ready 0",
+    ] {
+        assert!(metrics.lines().any(|it| it == line), "{line}: {metrics}");
+    }
+    assert!(!metrics.contains("countersign_nonce_journal_errors_total 0\n"), "{metrics}");
     assert_eq!(get(&gateway, "/healthz").0, 200, "another process would fare no better");
     set_file_limit(&gateway, "unlimited");
     eventually("it is ready again", || (get(&gateway, "/readyz").0 == 200).then_some(()));
