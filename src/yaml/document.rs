@@ -16,12 +16,13 @@ use super::value::{self, Parsed, Refused, Streamed};
 pub struct Document {
     file: PathBuf,
     text: String,
+    has_byte_order_mark: bool,
 }
 
 impl Document {
     /// A text that did not come from a file, or came from one already.
     pub fn new(file: impl Into<PathBuf>, text: impl Into<String>) -> Self {
-        Self { file: file.into(), text: text.into() }
+        Self { file: file.into(), text: text.into(), has_byte_order_mark: false }
     }
 
     /// Reads a file of at most `cap` bytes. A byte order mark is taken off.
@@ -32,10 +33,11 @@ impl Document {
         let bytes = read_bytes(file, cap)?;
         let mut text =
             String::from_utf8(bytes).map_err(|error| not_utf8(file, error.as_bytes(), error.utf8_error().valid_up_to()))?;
-        if text.starts_with(BYTE_ORDER_MARK) {
+        let has_byte_order_mark = text.starts_with(BYTE_ORDER_MARK);
+        if has_byte_order_mark {
             text.drain(..BYTE_ORDER_MARK.len_utf8());
         }
-        Ok(Self { file: file.to_owned(), text })
+        Ok(Self { file: file.to_owned(), text, has_byte_order_mark })
     }
 
     /// Where it came from.
@@ -46,6 +48,18 @@ impl Document {
     /// The text.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// The file's bytes.
+    pub fn bytes(&self) -> Vec<u8> {
+        let mark = if self.has_byte_order_mark { BYTE_ORDER_MARK.to_string() } else { String::new() };
+        [mark.as_bytes(), self.text.as_bytes()].concat()
+    }
+
+    /// The same file with another text.
+    #[must_use]
+    pub fn with_text(&self, text: String) -> Self {
+        Self { file: self.file.clone(), text, has_byte_order_mark: self.has_byte_order_mark }
     }
 
     /// The document's values, or a problem at the line where it stops being YAML. The report has entered this document.
