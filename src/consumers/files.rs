@@ -40,7 +40,7 @@ pub(super) fn read(path: &Path, cap: usize) -> Result<Vec<Document>, Problems> {
 }
 
 /// Editors' temporary files and the `..data` of a mounted Kubernetes ConfigMap begin with a dot.
-fn is_consumers_file(name: &Path) -> bool {
+pub(super) fn is_consumers_file(name: &Path) -> bool {
     let hidden = name.as_os_str().as_encoded_bytes().starts_with(b".");
     !hidden && name.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
 }

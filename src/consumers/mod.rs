@@ -1,6 +1,7 @@
 //! The consumers: who may sign, with which key, for what.
 
 mod changes;
+pub mod edit;
 mod entries;
 mod entry;
 mod files;

@@ -1,0 +1,398 @@
+//! One place with consumers, and what can be done there: list, add, edit, remove.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::disk::{self, Lock, Owner};
+use super::draft::{Change, Draft};
+use super::error::{Conflict, EditError};
+use super::file_name;
+use super::list::{self, Step};
+use super::maps::Stuck;
+use super::revision::Revision;
+use super::snapshot::{Found, Snapshot, check_size, line_of};
+use crate::config::Settings;
+use crate::consumers::load::{LoadPolicy, Loaded};
+use crate::consumers::model::{Consumer, ConsumerList};
+use crate::oauth::signature::SignatureMethod;
+use crate::yaml::{Document, Problem};
+
+/// What the configuration says about all consumers.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    signature_methods: Vec<SignatureMethod>,
+    min_key_bits: u32,
+    max_size: usize,
+}
+
+impl Rules {
+    /// As configured.
+    pub fn of(settings: &Settings) -> Self {
+        Self::from_policy(&LoadPolicy::of(settings))
+    }
+
+    /// As without a configuration.
+    pub fn by_default() -> Self {
+        Self::from_policy(&LoadPolicy::by_default())
+    }
+
+    fn from_policy(policy: &LoadPolicy<'_>) -> Self {
+        let signature_methods = policy.signature_methods.to_vec();
+        Self { signature_methods, min_key_bits: policy.min_key_bits, max_size: policy.max_size }
+    }
+
+    /// At this moment, after a list.
+    fn policy<'a>(&'a self, previous: Option<&'a ConsumerList>) -> LoadPolicy<'a> {
+        LoadPolicy {
+            signature_methods: &self.signature_methods,
+            min_key_bits: self.min_key_bits,
+            max_size: self.max_size,
+            previous,
+            ..LoadPolicy::by_default()
+        }
+    }
+}
+
+/// Edits a consumers file, or a folder of such files. It holds nothing open and remembers nothing.
+#[derive(Debug, Clone)]
+pub struct Editor {
+    place: PathBuf,
+    rules: Rules,
+}
+
+/// All consumers as they are written.
+#[derive(Debug)]
+pub struct Listing {
+    /// In the order of files and lines.
+    pub entries: Vec<Entry>,
+    /// What somebody should know about them.
+    pub warnings: Vec<Problem>,
+    /// Why no consumer can be added; `None` if nothing is known against it.
+    pub read_only: Option<String>,
+}
+
+/// A consumer, and where it is written.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The consumer key.
+    pub key: String,
+    /// Its settings as they are written; what is not written is [`super::Setting::Keep`].
+    pub settings: Change,
+    /// What the gateway makes of them.
+    pub consumer: Arc<Consumer>,
+    /// Its file.
+    pub file: PathBuf,
+    /// The line where its entry begins.
+    pub line: usize,
+    /// The file as it is now.
+    pub revision: Revision,
+    /// Why it can't be edited; `None` if nothing is known against it.
+    pub read_only: Option<String>,
+}
+
+/// A change that was made.
+#[derive(Debug)]
+pub struct Written {
+    /// The consumer key.
+    pub key: String,
+    /// The file that was written.
+    pub file: PathBuf,
+    /// The line where the entry begins; where it began, if it was removed.
+    pub line: usize,
+    /// What became of the file.
+    pub fate: FileFate,
+    /// The consumer before; `None` for a new one, or if the list could not be used.
+    pub before: Option<Arc<Consumer>>,
+    /// The consumer now; `None` if it was removed.
+    pub after: Option<Arc<Consumer>>,
+    /// The file as it is now.
+    pub revision: Revision,
+    /// What somebody should know about the consumer.
+    pub warnings: Vec<Problem>,
+}
+
+/// What a change made of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileFate {
+    /// It holds the change.
+    Changed,
+    /// It is new.
+    Created,
+    /// Nothing was left in it, so it is gone.
+    Deleted,
+    /// All was as it should be already.
+    Unchanged,
+}
+
+impl Editor {
+    /// An editor of this file or folder. That it is there is found out when it is used.
+    pub fn open(place: &Path, rules: Rules) -> Self {
+        Self { place: place.to_owned(), rules }
+    }
+
+    /// All consumers.
+    ///
+    /// # Errors
+    /// [`EditError::Problems`] if the list can't be used.
+    pub fn list(&self) -> Result<Listing, EditError> {
+        let snapshot = self.read()?;
+        let loaded = snapshot.load(&self.rules.policy(None))?;
+        let mut entries = Vec::new();
+        for (at, document) in snapshot.documents.iter().enumerate() {
+            let (revision, read_only) = (Revision::of(&document.bytes()), disk::why_read_only(document.file()));
+            let lines = snapshot.lines(at);
+            let of_this = snapshot.all().filter(|found| found.document == at);
+            entries.extend(of_this.filter_map(|found| {
+                let consumer = Arc::clone(loaded.list.get(found.key()?)?);
+                let line = lines.get(found.index).copied().unwrap_or(0);
+                Some(entry(found, consumer, document.file(), line, revision, read_only.clone()))
+            }));
+        }
+        Ok(Listing { entries, warnings: loaded.warnings, read_only: self.why_nothing_can_be_added() })
+    }
+
+    /// One consumer.
+    ///
+    /// # Errors
+    /// [`EditError::UnknownKey`], [`EditError::Problems`]
+    pub fn find(&self, key: &str) -> Result<Entry, EditError> {
+        let snapshot = self.read()?;
+        let loaded = snapshot.load(&self.rules.policy(None))?;
+        let found = self.entry_now(&snapshot, &loaded, key);
+        found.ok_or_else(|| EditError::UnknownKey { key: key.to_owned(), near: snapshot.nearest(key) })
+    }
+
+    /// Adds a consumer: at the end of the file, or in a folder in a file of its own.
+    ///
+    /// # Errors
+    /// [`EditError`]
+    pub fn add(&self, draft: &Draft) -> Result<Written, EditError> {
+        let _lock = self.lock()?;
+        let snapshot = self.read()?;
+        if let Some(found) = snapshot.find(&draft.key) {
+            let (file, line) = (snapshot.documents[found.document].file().to_owned(), snapshot.line(found.document, found.index));
+            return Err(EditError::KeyTaken { key: draft.key.clone(), file, line });
+        }
+        if let Some(why) = self.why_nothing_can_be_added() {
+            return Err(EditError::ReadOnly(why));
+        }
+        let (document, is_new) = self.document_for(&draft.key, &snapshot)?;
+        let old = if is_new { None } else { Some(&document) };
+        let text = apply(&document, Step::Add(&draft.entry())).map_err(|error| self.rather_problems(&snapshot, error))?;
+        let fate = if is_new { FileFate::Created } else { FileFate::Changed };
+        self.write(&snapshot, old, document.with_text(text), fate, &draft.key)
+    }
+
+    /// Changes a consumer where it is written. With a revision: only if its file is still that one.
+    ///
+    /// # Errors
+    /// [`EditError`]
+    pub fn edit(&self, key: &str, change: &Change, revision: Option<&Revision>) -> Result<Written, EditError> {
+        if change.key.as_deref().is_some_and(|other| other != key) {
+            return Err(EditError::KeyIsImmutable { key: key.to_owned() });
+        }
+        let _lock = self.lock()?;
+        let snapshot = self.read()?;
+        let found = self.writable(&snapshot, key, revision)?;
+        let document = &snapshot.documents[found.document];
+        let fields = change.fields(found.entry);
+        if fields.is_empty() {
+            return self.unchanged(&snapshot, found, key);
+        }
+        let text = apply(document, Step::Change(found.index, &fields)).map_err(|error| self.rather_problems(&snapshot, error))?;
+        self.write(&snapshot, Some(document), document.with_text(text), FileFate::Changed, key)
+    }
+
+    /// Removes a consumer. With a revision: only if its file is still that one.
+    ///
+    /// # Errors
+    /// [`EditError`]
+    pub fn remove(&self, key: &str, revision: Option<&Revision>) -> Result<Written, EditError> {
+        let _lock = self.lock()?;
+        let snapshot = self.read()?;
+        let found = self.writable(&snapshot, key, revision)?;
+        let document = &snapshot.documents[found.document];
+        let text = apply(document, Step::Remove(found.index)).map_err(|error| self.rather_problems(&snapshot, error))?;
+        let fate = if self.may_go(&snapshot, document, &text) { FileFate::Deleted } else { FileFate::Changed };
+        self.write(&snapshot, Some(document), document.with_text(text), fate, key)
+    }
+
+    fn read(&self) -> Result<Snapshot, EditError> {
+        Snapshot::read(&self.place, self.rules.max_size)
+    }
+
+    fn lock(&self) -> Result<Lock, EditError> {
+        let real = fs::canonicalize(&self.place).map_err(|error| EditError::Io { path: self.place.clone(), error })?;
+        let folder = if real.is_dir() { real } else { real.parent().unwrap_or(Path::new("/")).to_owned() };
+        Lock::take(&folder)
+    }
+
+    fn why_nothing_can_be_added(&self) -> Option<String> {
+        if self.place.is_dir() { disk::why_folder_read_only(&self.place) } else { disk::why_read_only(&self.place) }
+    }
+
+    /// The entry to be changed, if it may be.
+    fn writable<'s>(&self, snapshot: &'s Snapshot, key: &str, seen: Option<&Revision>) -> Result<Found<'s>, EditError> {
+        let Some(found) = snapshot.find(key) else {
+            return Err(match seen {
+                Some(_) => EditError::Conflict(Box::new(Conflict { key: key.to_owned(), now: None, revision: None })),
+                None => EditError::UnknownKey { key: key.to_owned(), near: snapshot.nearest(key) },
+            });
+        };
+        let document = &snapshot.documents[found.document];
+        let revision = Revision::of(&document.bytes());
+        if seen.is_some_and(|seen| *seen != revision) {
+            let loaded = snapshot.load(&self.rules.policy(None))?;
+            let now = self.entry_now(snapshot, &loaded, key);
+            return Err(EditError::Conflict(Box::new(Conflict { key: key.to_owned(), now, revision: Some(revision) })));
+        }
+        match disk::why_read_only(document.file()) {
+            Some(why) => Err(EditError::ReadOnly(why)),
+            None => Ok(found),
+        }
+    }
+
+    fn entry_now(&self, snapshot: &Snapshot, loaded: &Loaded, key: &str) -> Option<Entry> {
+        let found = snapshot.find(key)?;
+        let document = &snapshot.documents[found.document];
+        let (line, revision) = (snapshot.line(found.document, found.index), Revision::of(&document.bytes()));
+        let consumer = Arc::clone(loaded.list.get(key)?);
+        Some(entry(found, consumer, document.file(), line, revision, disk::why_read_only(document.file())))
+    }
+
+    /// The file that a new consumer goes to, and whether it is yet to be made.
+    fn document_for(&self, key: &str, snapshot: &Snapshot) -> Result<(Document, bool), EditError> {
+        if !self.place.is_dir() {
+            return Ok((snapshot.copy(0).unwrap_or(Document::new(&self.place, EMPTY)), false));
+        }
+        let name = file_name::of(key);
+        let others = (2..=MOST_NAMES).map(|number| format!("{name}-{number}.yaml"));
+        for file in std::iter::once(format!("{name}.yaml")).chain(others).map(|file| self.place.join(file)) {
+            match snapshot.position(&file) {
+                Some(at) if snapshot.is_empty_list(at) => {
+                    return Ok((snapshot.copy(at).unwrap_or(Document::new(file, EMPTY)), false));
+                }
+                None if fs::symlink_metadata(&file).is_err() => return Ok((Document::new(file, EMPTY), true)),
+                _ => {}
+            }
+        }
+        let error = io::Error::new(io::ErrorKind::AlreadyExists, "every name for the new file is taken");
+        Err(EditError::Io { path: self.place.join(format!("{name}.yaml")), error })
+    }
+
+    /// Of a folder, a file in which nothing is left is taken away; one with a comment in it stays.
+    fn may_go(&self, snapshot: &Snapshot, document: &Document, text: &str) -> bool {
+        let is_link = fs::symlink_metadata(document.file()).is_ok_and(|found| found.is_symlink());
+        snapshot.documents.len() > 1 && !is_link && text.trim() == EMPTY.trim()
+    }
+
+    /// What is wrong with the files already comes before what an editor can't do with them.
+    fn rather_problems(&self, snapshot: &Snapshot, error: EditError) -> EditError {
+        snapshot.load(&self.rules.policy(None)).map_or_else(EditError::Problems, |_| error)
+    }
+
+    fn unchanged(&self, snapshot: &Snapshot, found: Found<'_>, key: &str) -> Result<Written, EditError> {
+        let loaded = snapshot.load(&self.rules.policy(None))?;
+        let document = &snapshot.documents[found.document];
+        let consumer = loaded.list.get(key).map(Arc::clone);
+        let line = snapshot.line(found.document, found.index);
+        let warnings = about(loaded.warnings, key, document.file(), line);
+        let (file, revision) = (document.file().to_owned(), Revision::of(&document.bytes()));
+        let fate = FileFate::Unchanged;
+        Ok(Written { key: key.to_owned(), file, line, fate, before: consumer.clone(), after: consumer, revision, warnings })
+    }
+
+    /// Checks the list with the new text in it, and puts that in its place.
+    fn write(
+        &self,
+        before: &Snapshot,
+        old: Option<&Document>,
+        new: Document,
+        fate: FileFate,
+        key: &str,
+    ) -> Result<Written, EditError> {
+        let was = before.load(&self.rules.policy(None)).ok();
+        let after = before.with(&new, fate);
+        check_size(&after.documents, self.rules.max_size)?;
+        let loaded = after.load(&self.rules.policy(was.as_ref().map(|was| &was.list)))?;
+        if let Some(old) = old {
+            still_there(old, key)?;
+        }
+        commit(before, &new, fate)?;
+        let place = after.find(key).map(|found| after.line(found.document, found.index));
+        let line = place.or_else(|| before.find(key).map(|found| before.line(found.document, found.index))).unwrap_or(0);
+        Ok(Written {
+            key: key.to_owned(),
+            line,
+            fate,
+            before: was.as_ref().and_then(|was| was.list.get(key)).map(Arc::clone),
+            after: loaded.list.get(key).map(Arc::clone),
+            revision: Revision::of(&new.bytes()),
+            warnings: about(loaded.warnings, key, new.file(), line),
+            file: new.file().to_owned(),
+        })
+    }
+}
+
+fn apply(document: &Document, step: Step<'_>) -> Result<String, EditError> {
+    list::apply(document.text(), step).map_err(|Stuck { at, why }| EditError::ByHand {
+        file: document.file().to_owned(),
+        line: line_of(document.text(), at),
+        why,
+    })
+}
+
+/// Somebody whose editor knows nothing of our lock may have written meanwhile.
+fn still_there(old: &Document, key: &str) -> Result<(), EditError> {
+    let bytes = fs::read(old.file()).map_err(|error| EditError::Io { path: old.file().to_owned(), error })?;
+    if bytes == old.bytes() {
+        return Ok(());
+    }
+    let revision = Some(Revision::of(&bytes));
+    Err(EditError::Conflict(Box::new(Conflict { key: key.to_owned(), now: None, revision })))
+}
+
+fn commit(before: &Snapshot, new: &Document, fate: FileFate) -> Result<(), EditError> {
+    let io = |error| EditError::Io { path: new.file().to_owned(), error };
+    if fate == FileFate::Created {
+        let folder = new.file().parent().unwrap_or(Path::new("/"));
+        let neighbour = before.documents.first().and_then(|document| fs::metadata(document.file()).ok());
+        let owner = match neighbour {
+            Some(neighbour) => Owner::of(&neighbour),
+            None => Owner::in_folder(&fs::metadata(folder).map_err(io)?),
+        };
+        return disk::replace(new.file(), &new.bytes(), owner, true);
+    }
+    // A link stays, and what it leads to is replaced.
+    let real = fs::canonicalize(new.file()).map_err(io)?;
+    if fate == FileFate::Deleted {
+        return disk::remove(&real);
+    }
+    let owner = Owner::of(&fs::metadata(&real).map_err(io)?);
+    disk::replace(&real, &new.bytes(), owner, false)
+}
+
+fn entry(
+    found: Found<'_>,
+    consumer: Arc<Consumer>,
+    file: &Path,
+    line: usize,
+    revision: Revision,
+    read_only: Option<String>,
+) -> Entry {
+    let settings = Change::written_in(found.entry);
+    Entry { key: consumer.key.as_str().to_owned(), settings, consumer, file: file.to_owned(), line, revision, read_only }
+}
+
+/// The warnings about one consumer, whether they stand at its entry or name it.
+fn about(warnings: Vec<Problem>, key: &str, file: &Path, line: usize) -> Vec<Problem> {
+    let subject = format!("consumer \"{}\"", key.escape_debug());
+    let place = format!("{}:{line}", file.display());
+    warnings.into_iter().filter(|warning| warning.message.starts_with(&subject) || warning.message.ends_with(&place)).collect()
+}
+
+const EMPTY: &str = "consumers: []\n";
+/// Each of them would have to be there already, with somebody else in it.
+const MOST_NAMES: u32 = 100;
