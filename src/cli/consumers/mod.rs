@@ -1,7 +1,16 @@
 //! `countersign consumers`: the list, from the command line; one file per subcommand.
 
+mod add;
+mod ask;
+mod edit;
 mod import;
+mod list;
+mod outcome;
 mod place;
+mod remove;
+mod settings;
+mod show;
+mod view;
 mod words;
 
 use clap::{Args, Subcommand};
@@ -11,7 +20,7 @@ use super::print;
 
 /// Look at the consumers, and change them
 #[derive(Debug, Args)]
-#[command(after_help = "Example: countersign consumers import https://jira.example.com")]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct Consumers {
     #[command(subcommand)]
     command: Command,
@@ -20,6 +29,16 @@ pub(super) struct Consumers {
 /// One variant per subcommand.
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show all consumers, one a line
+    List(list::List),
+    /// Show everything about a consumer
+    Show(show::Show),
+    /// Add a consumer; asks on a terminal for what is missing
+    Add(Box<add::Add>),
+    /// Change a consumer's settings
+    Edit(Box<edit::Edit>),
+    /// Remove a consumer: its requests are refused from then on
+    Remove(remove::Remove),
     /// Show the consumer that an application publishes, as Jira and Confluence do
     Import(Box<import::Import>),
 }
@@ -27,7 +46,22 @@ enum Command {
 impl Consumers {
     pub(super) fn run(self) -> Result<(), Failure> {
         match self.command {
+            Command::List(command) => command.run(),
+            Command::Show(command) => command.run(),
+            Command::Add(command) => command.run(),
+            Command::Edit(command) => command.run(),
+            Command::Remove(command) => command.run(),
             Command::Import(command) => command.run(),
         }
     }
 }
+
+const AFTER_HELP: &str = "\
+Examples:
+  countersign consumers list
+  countersign consumers add --key reports --name Reporting --public-key reports.pub
+  countersign consumers edit reports --disabled
+  countersign consumers remove reports --yes
+  countersign consumers import https://jira.example.com
+
+A running gateway goes by the changed list within a second.";

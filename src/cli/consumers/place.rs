@@ -7,6 +7,7 @@ use clap::Args;
 use super::Failure;
 use crate::cli::DEFAULT_CONFIG;
 use crate::config::{Settings, Source};
+use crate::consumers::edit::{EditError, Editor, Rules};
 use crate::consumers::{self, ConsumerList, LoadPolicy};
 
 /// `--config` or `--consumers`.
@@ -42,6 +43,11 @@ impl Place {
 }
 
 impl Opened {
+    /// Who changes the list.
+    pub(super) fn editor(&self) -> Editor {
+        Editor::open(&self.path, self.settings.as_ref().map_or_else(Rules::by_default, Rules::of))
+    }
+
     /// As configured, or as without a configuration.
     pub(super) fn policy(&self) -> LoadPolicy<'_> {
         self.settings.as_ref().map_or_else(LoadPolicy::by_default, LoadPolicy::of)
@@ -53,5 +59,19 @@ impl Opened {
             Failure::new(format!("the consumers cannot be read\n{problems}")).hint("mend these lines first")
         })?;
         Ok(loaded.list)
+    }
+}
+
+/// Why nothing was read or changed, for the person at the keyboard.
+pub(super) fn failure(error: EditError) -> Failure {
+    let hint = error.hint();
+    match &error {
+        EditError::Problems(problems) => {
+            let errors: Vec<String> = problems.0.iter().filter(|problem| problem.is_error()).map(ToString::to_string).collect();
+            Failure::new(format!("the list cannot be used like that\n{}", errors.join("\n")))
+                .hint("nothing was changed; mend these lines first")
+        }
+        _ if hint.is_empty() => Failure::new(error.to_string()),
+        _ => Failure::new(error.to_string()).hint(hint),
     }
 }
