@@ -197,9 +197,13 @@ impl Accounts {
         Ok(Some(token))
     }
 
-    /// Whether the link with this secret still makes the first user.
+    /// Whether the link with this secret still makes the first user. Once somebody was seen who can sign in, no link does, even if
+    /// that user is gone by now.
     pub fn is_set_up_open(&self, token: &str) -> bool {
-        self.set_up.is_open_to(token, self.now()) && self.users.get().is_without_user()
+        if !self.users.get().is_without_user() {
+            self.set_up.close();
+        }
+        self.set_up.is_open_to(token, self.now())
     }
 
     /// Makes the first user and signs him in; the link is used up.
@@ -216,11 +220,11 @@ impl Accounts {
             WriteError::Refused(Closed) => SetUpError::Closed,
             other => SetUpError::Write(other),
         })?;
-        self.set_up.close();
         self.begin(&user).map_err(SetUpError::System)
     }
 
     fn begin(&self, user: &User) -> io::Result<NewSession> {
+        self.set_up.close();
         self.sessions.begin(user, self.now())
     }
 

@@ -1,7 +1,7 @@
 //! The page of whoever is signed in: another password.
 
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::routing::{get, post};
@@ -27,11 +27,12 @@ struct AccountPage {
     layout: Layout,
     user: String,
     password_rule: String,
+    is_changed: bool,
     errors: FieldErrors,
 }
 
-async fn show(signed_in: SignedIn) -> Response {
-    form(StatusCode::OK, &signed_in, FieldErrors::default())
+async fn show(signed_in: SignedIn, RawQuery(query): RawQuery) -> Response {
+    page(StatusCode::OK, &AccountPage { is_changed: query.as_deref() == Some(CHANGED), ..account(&signed_in) })
 }
 
 /// Ends all sessions of the user but this one, which goes on under another id.
@@ -51,7 +52,7 @@ async fn change_password(
     let error = match changed {
         Ok(session) => {
             admin.audit.record(&Audited::done(signed_in.actor(), from, "replace_user", subject));
-            return begin(&headers, &admin, &session, "/account");
+            return begin(&headers, &admin, &session, &format!("/account?{CHANGED}"));
         }
         Err(error) => error,
     };
@@ -73,8 +74,18 @@ async fn change_password(
 }
 
 fn form(status: StatusCode, signed_in: &SignedIn, errors: FieldErrors) -> Response {
-    let password_rule = format!("At least {MIN_LENGTH} characters");
-    let account =
-        AccountPage { layout: Layout::of(signed_in, Section::Account), user: signed_in.user.to_string(), password_rule, errors };
-    page(status, &account)
+    page(status, &AccountPage { errors, ..account(signed_in) })
 }
+
+fn account(signed_in: &SignedIn) -> AccountPage {
+    AccountPage {
+        layout: Layout::of(signed_in, Section::Account),
+        user: signed_in.user.to_string(),
+        password_rule: format!("At least {MIN_LENGTH} characters"),
+        is_changed: false,
+        errors: FieldErrors::default(),
+    }
+}
+
+/// The query of the page after that.
+const CHANGED: &str = "changed";

@@ -203,6 +203,25 @@ fn a_slip_or_ctrl_c_changes_nothing_and_leaves_a_terminal_that_works() {
 }
 
 #[test]
+fn check_finds_the_mistakes_of_the_users_file_too() {
+    let folder = TempDir::new().unwrap();
+    let config = folder.path().join("countersign.yaml");
+    fs::write(&config, "upstream: http://127.0.0.1:1\nconsumers: consumers.yaml\nadmin: {}\n").unwrap();
+    fs::write(folder.path().join("consumers.yaml"), "consumers: []\n").unwrap();
+    let check = || {
+        let output = Command::new(env!("CARGO_BIN_EXE_countersign")).args(["check", "--config"]).arg(&config).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    assert_eq!(check().0, Some(0), "a file that is not there names nobody");
+    let users = folder.path().join("admin-users.yaml");
+    fs::write(&users, "users:\n  - { name: ada, pasword: x }\n").unwrap();
+    fs::set_permissions(&users, fs::Permissions::from_mode(0o600)).unwrap();
+    let (code, out) = check();
+    assert_eq!(code, Some(1));
+    assert!(out.contains("admin-users.yaml:2: unknown key `pasword`; did you mean `password`?"), "{out}");
+}
+
+#[test]
 fn with_a_configuration_the_audit_log_says_what_was_done() {
     let folder = TempDir::new().unwrap();
     let config = folder.path().join("countersign.yaml");

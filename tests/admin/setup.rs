@@ -106,7 +106,7 @@ fn where_there_is_a_user_there_is_no_link() {
     let link = link(&site);
     assert_eq!(site.browser().get(&link).status, 410);
     site.admin(&["remove", "ada"], "");
-    assert_eq!(site.browser().get(&link).status, 200, "until there is nobody again, within the hour");
+    assert_eq!(site.browser().get(&link).status, 410, "nor when there is nobody again");
 }
 
 #[test]

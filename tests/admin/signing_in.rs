@@ -219,6 +219,40 @@ fn a_session_ends_with_its_user_or_the_users_password() {
 }
 
 #[test]
+fn another_password_ends_all_sessions_but_the_one_that_asked_for_it() {
+    let site = Site::with_ada();
+    let (mut browser, mut elsewhere) = (site.signed_in(), site.signed_in());
+    let new = "another horse, another battery";
+    let mut change = |current: &str, password: &str, again: &str| {
+        let csrf = browser.session_csrf();
+        let fields = [("csrf", &*csrf), ("current", current), ("password", password), ("again", again)];
+        browser.post("/account/password", &fields)
+    };
+    for (current, password, again, status, why) in [
+        (PASSWORD, "short", "short", 422, "needs at least 15"),
+        (PASSWORD, new, PASSWORD, 422, "not the same"),
+        ("wrong horse battery", new, new, 403, "This is not your password"),
+    ] {
+        let refused = change(current, password, again);
+        assert_eq!(refused.status, status);
+        assert!(refused.text().contains(why) && !refused.text().contains("horse"), "{}", refused.text());
+    }
+    assert!(elsewhere.is_signed_in());
+    let changed = change(PASSWORD, new, new);
+    assert_eq!((changed.status, changed.field("location")), (303, Some("/account?changed")));
+    assert!(browser.get("/account?changed").text().contains("Your password is changed"));
+    assert!(!elsewhere.is_signed_in());
+    assert_eq!(site.browser().sign_in("ada", PASSWORD).status, 403);
+    assert_eq!(site.browser().sign_in("ada", new).status, 303);
+    let line = site.wait_for_audit("replace_user", "done");
+    assert_eq!((line["who"].as_str(), line["user"].as_str()), (Some("ada"), Some("ada")));
+    let csrf = site.browser().post("/account/password", &[("current", new), ("password", PASSWORD), ("again", PASSWORD)]);
+    assert_eq!((csrf.status, csrf.field("location")), (303, Some("/sign-in")), "nobody is signed in there");
+    let foreign = browser.post("/account/password", &[("current", new), ("password", PASSWORD), ("again", PASSWORD)]);
+    assert_eq!(foreign.status, 403, "without what is hidden in the form");
+}
+
+#[test]
 fn a_damaged_users_file_keeps_who_was_there_and_says_which_line() {
     let site = Site::with_ada();
     let mut browser = site.signed_in();
