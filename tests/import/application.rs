@@ -84,17 +84,24 @@ impl Screen {
     }
 }
 
-/// `countersign consumers import URL`, into an empty list.
+/// `countersign consumers import URL`, into an empty list, which a refusal has to leave empty.
 pub(super) fn import(url: &str, arguments: &[&str]) -> Screen {
+    let words = ["consumers", "import", url, "--consumers", "consumers.yaml", "--yes"];
+    with_empty_list(&[&words[..], arguments].concat())
+}
+
+/// Any command beside an empty consumers.yaml.
+pub(super) fn with_empty_list(words: &[&str]) -> Screen {
     let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    std::fs::write(folder.path().join("consumers.yaml"), "consumers: []\n").unwrap();
-    let mut command = countersign();
-    command.args(["consumers", "import", url, "--consumers", "consumers.yaml"]).args(arguments);
-    let screen = run(command.current_dir(folder.path()));
-    let left = std::fs::read_to_string(folder.path().join("consumers.yaml")).unwrap();
-    assert!(screen.code == Some(0) || left == "consumers: []\n", "a refusal changed the list: {left}");
+    let file = folder.path().join("consumers.yaml");
+    std::fs::write(&file, EMPTY).unwrap();
+    let screen = run(countersign().args(words).current_dir(folder.path()));
+    let left = std::fs::read_to_string(file).unwrap();
+    assert!(screen.code == Some(0) || left == EMPTY, "a refusal changed the list: {left}");
     screen
 }
+
+const EMPTY: &str = "consumers: []\n";
 
 pub(super) fn countersign() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));

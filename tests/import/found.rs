@@ -1,6 +1,6 @@
 //! What an application publishes, shown and taken over.
 
-use super::application::{Application, import};
+use super::application::{Application, import, with_empty_list};
 use super::support::RSA_2048;
 
 /// SHA-256 of the DER, by a crate of its own.
@@ -52,8 +52,15 @@ fn json_has_everything_that_is_shown() {
     let application = Application::start();
     let url = application.url("jira");
     let found = import(&url, &["--http", "--allow-address", "127.0.0.1", "--json", "--name", "Issues"]).json();
+    assert_eq!((&found["added"]["done"], &found["added"]["line"]), (&"added".into(), &2.into()));
     assert_eq!(found["key"], "jira:6a3a3d9e-7a0f-4b37-a2b5-b8f0a4b1d2c3");
     assert_eq!((&found["name"], &found["url"]), (&"Issues".into(), &url.into()));
     assert_eq!(found["public_key"]["fingerprint"], fingerprint());
     assert_eq!(found["public_key"]["public_key"], RSA_2048.public_pem);
+}
+
+#[test]
+fn json_is_for_those_who_are_not_asked() {
+    let screen = with_empty_list(&["consumers", "import", "https://example.com", "--consumers", "consumers.yaml", "--json"]);
+    assert!(screen.code == Some(2) && screen.err.contains("--yes|--dry-run"), "{screen:?}");
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests: whatever goes wrong here ends one")]
 
+mod added;
 mod application;
 #[path = "../tls/certificates.rs"]
 #[allow(dead_code, reason = "made for the tests of TLS, which need more of it")]

@@ -16,7 +16,6 @@ mod words;
 use clap::{Args, Subcommand};
 
 use super::failure::Failure;
-use super::print;
 
 /// Look at the consumers, and change them
 #[derive(Debug, Args)]
@@ -39,7 +38,7 @@ enum Command {
     Edit(Box<edit::Edit>),
     /// Remove a consumer: its requests are refused from then on
     Remove(remove::Remove),
-    /// Show the consumer that an application publishes, as Jira and Confluence do
+    /// Add an application that publishes its consumer key and public key, as Jira and Confluence do
     Import(Box<import::Import>),
 }
 

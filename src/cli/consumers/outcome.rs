@@ -31,7 +31,8 @@ fn sentence(verb: &str, written: &Written) -> String {
     }
 }
 
-fn json(verb: &str, written: &Written) -> serde_json::Value {
+/// The same for programs.
+pub(super) fn json(verb: &str, written: &Written) -> serde_json::Value {
     let keys = |consumer: &Option<_>| consumer.as_ref().map(|consumer: &std::sync::Arc<_>| view::fingerprints(consumer));
     json!({
         "done": if written.fate == FileFate::Unchanged { "nothing" } else { verb },

@@ -7,8 +7,8 @@ use clap::Args;
 use super::Failure;
 use crate::cli::DEFAULT_CONFIG;
 use crate::config::{Settings, Source};
+use crate::consumers::LoadPolicy;
 use crate::consumers::edit::{EditError, Editor, Rules};
-use crate::consumers::{self, ConsumerList, LoadPolicy};
 
 /// `--config` or `--consumers`.
 #[derive(Debug, Clone, Args)]
@@ -51,14 +51,6 @@ impl Opened {
     /// As configured, or as without a configuration.
     pub(super) fn policy(&self) -> LoadPolicy<'_> {
         self.settings.as_ref().map_or_else(LoadPolicy::by_default, LoadPolicy::of)
-    }
-
-    /// The consumers as they are now.
-    pub(super) fn list(&self) -> Result<ConsumerList, Failure> {
-        let loaded = consumers::load(&self.path, &self.policy()).map_err(|problems| {
-            Failure::new(format!("the consumers cannot be read\n{problems}")).hint("mend these lines first")
-        })?;
-        Ok(loaded.list)
     }
 }
 
