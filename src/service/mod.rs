@@ -1,5 +1,6 @@
 //! What the world around the process is told: the service manager, and whoever asks for a reload.
 
+mod holder;
 pub mod manager;
 mod process;
 mod reloads;

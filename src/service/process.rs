@@ -60,7 +60,7 @@ impl ProcessId {
         Self::of(self.number).is_ok_and(|now| now != *self)
     }
 
-    fn of(number: u32) -> io::Result<Self> {
+    pub(super) fn of(number: u32) -> io::Result<Self> {
         let stat = std::fs::read_to_string(format!("/proc/{number}/stat"))?;
         // The name, in brackets, may hold anything. Behind it the fields count from 3 (proc_pid_stat(5)).
         let fields = stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace());

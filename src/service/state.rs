@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::ProcessId;
+use super::{ProcessId, holder};
 
 /// The state directory, ours alone as long as this lives: two nonce tables on one state would each accept a replay of the
 /// other's.
@@ -75,7 +75,7 @@ impl StateDirectory {
     /// The process that has a state directory, if one has it now. It is the lock that tells, since /proc may be hidden from us.
     ///
     /// # Errors
-    /// If that cannot be read.
+    /// If that cannot be read, or if the process that the lock file names is not the one that holds it, see `service::holder`.
     pub fn holder(path: &Path) -> io::Result<Option<ProcessId>> {
         let mut lock = match File::open(path.join(LOCK)) {
             Ok(lock) => lock,
@@ -90,7 +90,9 @@ impl StateDirectory {
         }
         let mut text = String::new();
         lock.read_to_string(&mut text)?;
-        Ok(ProcessId::parse(&text))
+        let named = ProcessId::parse(&text);
+        named.map_or(Ok(()), |process| holder::check(&lock, process))?;
+        Ok(named)
     }
 }
 

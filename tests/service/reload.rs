@@ -136,3 +136,24 @@ fn many_at_once_each_get_a_verdict_of_their_own_time() {
     });
     eventually("the gateway serves", || (gateway.ask(&by_reporting()).status == 200).then_some(()));
 }
+
+#[test]
+fn a_process_that_the_lock_file_names_and_that_does_not_hold_it_is_not_signalled() {
+    let backend = Backend::start();
+    let gateway = Gateway::in_front_of(&backend);
+    // SIGHUP ends a program that does not handle it; whoever runs this under nohup(1) has the signal ignored.
+    let mut other = Command::new("env").args(["--default-signal=HUP", "sleep", "1000"]).spawn().unwrap();
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", other.id())).unwrap();
+    let started = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(19).unwrap().to_owned();
+    let lock = gateway.folder().join("state/lock");
+    let written = std::fs::read_to_string(&lock).unwrap();
+    std::fs::write(&lock, format!("{} {started}\n", other.id())).unwrap();
+    let (code, said, problems) = reload_in(gateway.folder());
+    assert_eq!((code, said.as_str()), (Some(1), ""));
+    assert!(problems.contains("does not hold its lock"), "{problems}");
+    assert!(other.try_wait().unwrap().is_none(), "it was signalled");
+    other.kill().unwrap();
+    other.wait().unwrap();
+    std::fs::write(&lock, written).unwrap();
+    assert_eq!(reload_in(gateway.folder()).0, Some(0));
+}
