@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use countersign::clock::Clock;
+use countersign::directory::Directory;
 use countersign::oauth::base_string::{Authority, BaseStringUri, Scheme, SignatureBaseString};
 use countersign::oauth::key::PublicKey;
 use countersign::oauth::nonce::Nonce;
@@ -40,7 +41,8 @@ fn main() {
     let signed = sign();
     // On the disk that the build is on; /tmp may be in memory.
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a temporary directory");
-    let (journal, _) = NonceTable::open(folder.path(), WINDOW, Clock::System).expect("a new journal");
+    let state = Directory::make(folder.path()).expect("a directory");
+    let (journal, _) = NonceTable::open(&state, WINDOW, Clock::System).expect("a new journal");
     let journal = Nonces::of_one_instance(journal);
     let memory = Nonces::of_one_instance(NonceTable::in_memory([1; 16], Clock::System));
 
@@ -66,7 +68,7 @@ fn main() {
     journal.close().expect("an end in order");
     drop(journal);
     let start = Instant::now();
-    let (journal, memory) = NonceTable::open(folder.path(), WINDOW, Clock::System).expect("the journal");
+    let (journal, memory) = NonceTable::open(&state, WINDOW, Clock::System).expect("the journal");
     println!("read back:                           {:6.0} ms: {memory:?}", start.elapsed().as_secs_f64() * 1e3);
     let journal = Nonces::of_one_instance(journal);
     assert_eq!(journal.live() as u64, NONCES, "all are there again");

@@ -23,6 +23,7 @@
 //! | [`sockets`] | passed or bound |
 //! | [`service`] | what the service manager and `countersign reload` are told |
 //! | [`tls`] | certificates and keys, read from files and ready to use |
+//! | [`directory`] | files in a directory, by its descriptor |
 //! | [`yaml`] | YAML with a line for every problem |
 //! | [`clock`] | the time |
 
@@ -32,6 +33,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod consumers;
+pub mod directory;
 pub mod failures;
 pub mod gateway;
 pub mod oauth;

@@ -13,6 +13,7 @@ use crate::admin::{Admin, AdminListener, AdminSocket};
 use crate::clock::Clock;
 use crate::config::{AdminAddress, AdminSettings, Settings, StoreAddress};
 use crate::consumers::reload::{ReloadAsker, ReloadState};
+use crate::directory::Directory;
 use crate::failures::FailedSignatures;
 use crate::gateway::Gateway;
 use crate::oauth::timestamp::Timestamp;
@@ -103,7 +104,7 @@ impl Running {
         let listening = listeners.iter().map(|ListeningSocket { address, is_passed, .. }| (*address, *is_passed)).collect();
         let admin = admin_socket(&settings)?;
         let process = random().map_err(StartError::System)?;
-        let opened = NonceTable::open(&settings.state_directory, settings.verify.window, clock.clone());
+        let opened = NonceTable::open(state.directory(), settings.verify.window, clock.clone());
         let (table, memory) = opened.map_err(|error| StartError::State(settings.state_directory.clone(), error))?;
         state.remember_places().map_err(|error| StartError::State(settings.state_directory.clone(), error))?;
         report_memory(&memory, table.first_remembered(), clock.wall());
@@ -156,6 +157,11 @@ impl Running {
     /// Whether all data-plane threads run, and the one that keeps the connection to the shared store.
     pub fn is_whole(&self) -> bool {
         self.plane.is_whole() && self.shared.gateway.nonces.shared_store().is_none_or(SharedStore::is_alive)
+    }
+
+    /// The state directory, to make files in.
+    pub fn state_directory(&self) -> &Arc<Directory> {
+        self.state.directory()
     }
 
     /// Whether the state directory is still the one that was locked and is written to.

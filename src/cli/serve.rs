@@ -98,7 +98,7 @@ async fn control(
     if let Some(admin) = &admin {
         tracing::info!(address = %admin.address(), "listening for administrators");
     }
-    let reloads = Reloads::start(Arc::clone(&policy), state);
+    let reloads = Reloads::start(Arc::clone(running.state_directory()), Arc::clone(&policy), state);
     let whole = run_until_told(&mut signals, &running, logs, &reloading, reloads).await;
     manager::stopping();
     drop(reloading);

@@ -3,22 +3,21 @@
 //! Nothing is synced on that way: what `write` returned from outlives the process, and that the machine itself went down is
 //! known by the mark, see [`super::restore`]. Kept out: which nonces are accepted, see [`super::table`].
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, File};
 use std::hash::Hasher;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use siphasher::sip::SipHasher13;
 
-use super::mark::{MarkKeeper, replace_synced, sync_directory};
+use super::mark::MarkKeeper;
+use crate::directory::Directory;
 
 /// The directory of a nonce table's files, ours alone.
 #[derive(Debug)]
 pub(super) struct Journal {
-    directory: PathBuf,
+    directory: Arc<Directory>,
     key: HashKey,
     /// The machine's time since its boot when our monotonic clock showed zero, in milliseconds; negative if that is longer ago.
     boot_offset: i64,
@@ -42,7 +41,7 @@ pub(super) struct Record {
 pub(super) struct BucketFile {
     number: u64,
     key: HashKey,
-    path: PathBuf,
+    directory: Arc<Directory>,
     end: Mutex<End>,
 }
 
@@ -79,7 +78,7 @@ impl Journal {
     ///
     /// # Errors
     /// If the kernel does not tell the time since its boot.
-    pub(super) fn new(directory: PathBuf, key: HashKey, mark: MarkKeeper, monotonic: Duration) -> io::Result<Self> {
+    pub(super) fn new(directory: Arc<Directory>, key: HashKey, mark: MarkKeeper, monotonic: Duration) -> io::Result<Self> {
         let boot_offset = signed_millis(since_boot()?) - signed_millis(monotonic);
         Ok(Self { directory, key, boot_offset, mark })
     }
@@ -104,25 +103,24 @@ impl Journal {
     /// # Errors
     /// What the disk says; also if there is such a file, since what is in it would not be known.
     pub(super) fn create(&self, number: u64, monotonic: Duration) -> io::Result<BucketFile> {
-        let path = self.directory.join(number.to_string());
-        let mut file = File::options().append(true).create_new(true).mode(0o600).open(&path)?;
+        let mut file = self.directory.begin(&number.to_string())?;
         let header = header(self.key, number, self.since_boot(monotonic));
         if let Err(error) = write_whole(&mut file, &header) {
-            fs::remove_file(&path)?;
+            self.directory.remove(&number.to_string())?;
             return Err(error);
         }
         let end = End { file, length: header.len() as u64, torn: false };
-        Ok(BucketFile { number, key: self.key, path, end: Mutex::new(end) })
+        Ok(BucketFile { number, key: self.key, directory: Arc::clone(&self.directory), end: Mutex::new(end) })
     }
 
-    /// Makes the directory if somebody removed it: a mark without the files that it names tells the next start what was lost.
-    pub(super) fn be_there(&self) -> io::Result<()> {
-        make_private(&self.directory)
-    }
-
-    /// Makes the names of the files durable.
-    pub(super) fn sync(&self) -> io::Result<()> {
-        sync_directory(&self.directory)
+    /// The directory, synced. If somebody removed or replaced it, the one that the next start will find: a mark without the files
+    /// that it names tells that start what was lost.
+    pub(super) fn at_the_end(&self) -> io::Result<Arc<Directory>> {
+        self.directory.sync()?;
+        if self.directory.is_in_place() {
+            return Ok(Arc::clone(&self.directory));
+        }
+        Directory::make(self.directory.path()).map(Arc::new)
     }
 }
 
@@ -131,7 +129,8 @@ impl BucketFile {
     #[cfg(test)]
     pub(super) fn on_a_full_disk() -> Self {
         let file = File::options().append(true).open("/dev/full").expect("Linux has it");
-        Self { number: 0, key: [7; 16], path: "/dev/full".into(), end: Mutex::new(End { file, length: 24, torn: false }) }
+        let directory = Arc::new(Directory::make("/dev".as_ref()).expect("Linux has it"));
+        Self { number: 0, key: [7; 16], directory, end: Mutex::new(End { file, length: 24, torn: false }) }
     }
 
     /// The file's end, which nobody else appends to meanwhile.
@@ -151,7 +150,7 @@ impl BucketFile {
 
     /// Deletes the file; its nonces are out of the window for good.
     pub(super) fn delete(&self) -> io::Result<()> {
-        fs::remove_file(&self.path)
+        self.directory.remove(&self.number.to_string())
     }
 
     /// Opens the file of a bucket and reads it.
@@ -161,13 +160,17 @@ impl BucketFile {
     ///
     /// # Errors
     /// What the disk says, or `InvalidData` for anything that this file does not write.
-    pub(super) fn restore(directory: &Path, number: u64, key: HashKey) -> io::Result<Restored> {
-        let path = directory.join(number.to_string());
-        let mut file = File::options().read(true).append(true).open(&path)?;
+    pub(super) fn restore(directory: &Arc<Directory>, number: u64, key: HashKey) -> io::Result<Restored> {
+        let mut file = directory.go_on(&number.to_string())?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
         let (whole, torn) = bytes.as_chunks::<RECORD>();
-        let damaged = || io::Error::new(io::ErrorKind::InvalidData, format!("{} is damaged", path.display()));
+        let damaged = || {
+            io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("{} is damaged", directory.path().join(number.to_string()).display()),
+            )
+        };
         let (created, records) = match whole.split_first() {
             Some((header, records)) => {
                 let created = read_header(header, key, number).ok_or_else(damaged)?;
@@ -185,7 +188,8 @@ impl BucketFile {
             write_whole(&mut file, &header(key, number, 0))?;
             length = RECORD as u64;
         }
-        let file = Self { number, key, path, end: Mutex::new(End { file, length, torn: false }) };
+        let end = Mutex::new(End { file, length, torn: false });
+        let file = Self { number, key, directory: Arc::clone(directory), end };
         Ok(Restored { number, file, records, created })
     }
 }
@@ -230,11 +234,6 @@ impl Record {
     }
 }
 
-/// Makes a directory, and those above it, for us alone.
-pub(super) fn make_private(directory: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(directory)
-}
-
 /// The time since the machine's boot, in which the time that it slept counts (proc_uptime(5)).
 fn since_boot() -> io::Result<Duration> {
     let text = fs::read_to_string("/proc/uptime")?;
@@ -244,39 +243,31 @@ fn since_boot() -> io::Result<Duration> {
 }
 
 /// Reads the key in `directory`; `None` if there is none.
-pub(super) fn read_key(directory: &Path) -> io::Result<Option<HashKey>> {
-    match fs::read(directory.join(KEY)) {
-        Ok(bytes) => match HashKey::try_from(bytes) {
-            Ok(key) => Ok(Some(key)),
-            Err(_) => Err(io::Error::new(io::ErrorKind::InvalidData, "not a key")),
-        },
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
+pub(super) fn read_key(directory: &Directory) -> io::Result<Option<HashKey>> {
+    let Some(bytes) = directory.read(KEY)? else { return Ok(None) };
+    let key = HashKey::try_from(bytes);
+    key.map(Some).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "not a key"))
 }
 
 /// Makes a key and keeps it.
-pub(super) fn new_key(directory: &Path) -> io::Result<HashKey> {
+pub(super) fn new_key(directory: &Directory) -> io::Result<HashKey> {
     let mut key = HashKey::default();
     aws_lc_rs::rand::fill(&mut key).map_err(|_| io::Error::other("no random numbers"))?;
-    replace_synced(&directory.join(KEY), &key)?;
+    directory.replace_synced(KEY, &key)?;
     Ok(key)
 }
 
 /// The numbers of the bucket files in `directory`.
-pub(super) fn bucket_numbers(directory: &Path) -> io::Result<Vec<u64>> {
-    let mut numbers = Vec::new();
-    for entry in fs::read_dir(directory)? {
-        let number = entry?.file_name().to_str().and_then(|name| name.parse::<u64>().ok().filter(|n| n.to_string() == name));
-        numbers.extend(number);
-    }
+pub(super) fn bucket_numbers(directory: &Directory) -> io::Result<Vec<u64>> {
+    let number = |name: &String| name.parse::<u64>().ok().filter(|number| number.to_string() == *name);
+    let mut numbers: Vec<u64> = directory.names()?.iter().filter_map(number).collect();
     numbers.sort_unstable();
     Ok(numbers)
 }
 
 /// Removes the file of a bucket that must not be believed.
-pub(super) fn forget(directory: &Path, number: u64) -> io::Result<()> {
-    fs::remove_file(directory.join(number.to_string()))
+pub(super) fn forget(directory: &Directory, number: u64) -> io::Result<()> {
+    directory.remove(&number.to_string())
 }
 
 /// One `write(2)`; a short one is an error, since what is missing might never fit.
@@ -325,12 +316,17 @@ const KEY: &str = "key";
 mod tests {
     use super::super::mark::BootId;
     use super::*;
+    use std::path::{Path, PathBuf};
 
     const NUMBER: u64 = 28_333_333;
 
+    fn open(directory: &Path) -> Arc<Directory> {
+        Arc::new(Directory::make(directory).unwrap())
+    }
+
     fn journal(directory: &Path) -> Journal {
-        let mark = MarkKeeper::new(directory.to_owned(), BootId("a".to_owned()), 0);
-        Journal::new(directory.to_owned(), [7; 16], mark, Duration::from_secs(5)).unwrap()
+        let mark = MarkKeeper::new(open(directory), BootId("a".to_owned()), 0);
+        Journal::new(open(directory), [7; 16], mark, Duration::from_secs(5)).unwrap()
     }
 
     fn records(count: u32) -> Vec<Record> {
@@ -347,11 +343,11 @@ mod tests {
     fn what_was_appended_is_read_back_and_more_can_be_appended() {
         let folder = tempfile::tempdir().unwrap();
         written(folder.path(), 5);
-        let restored = BucketFile::restore(folder.path(), NUMBER, [7; 16]).unwrap();
+        let restored = BucketFile::restore(&open(folder.path()), NUMBER, [7; 16]).unwrap();
         assert_eq!(restored.records, records(5));
         assert_eq!(journal(folder.path()).monotonic(restored.created).as_secs(), 6);
         restored.file.end().append(Record { hash: 9, consumer: 9 }).unwrap();
-        let again = BucketFile::restore(folder.path(), NUMBER, [7; 16]).unwrap();
+        let again = BucketFile::restore(&open(folder.path()), NUMBER, [7; 16]).unwrap();
         assert_eq!(again.records.len(), 6);
     }
 
@@ -362,11 +358,11 @@ mod tests {
         for cut in 1..RECORD as u64 {
             let length = fs::metadata(&path).unwrap().len();
             File::options().write(true).open(&path).unwrap().set_len(length - cut).unwrap();
-            let restored = BucketFile::restore(folder.path(), NUMBER, [7; 16]).unwrap();
+            let restored = BucketFile::restore(&open(folder.path()), NUMBER, [7; 16]).unwrap();
             assert_eq!(restored.records, records(2));
             restored.file.end().append(records(3)[2]).unwrap();
         }
-        assert_eq!(BucketFile::restore(folder.path(), NUMBER, [7; 16]).unwrap().records, records(3));
+        assert_eq!(BucketFile::restore(&open(folder.path()), NUMBER, [7; 16]).unwrap().records, records(3));
     }
 
     #[test]
@@ -378,13 +374,13 @@ mod tests {
             let mut bytes = sound.clone();
             bytes[at] ^= 1;
             fs::write(&path, bytes).unwrap();
-            let error = BucketFile::restore(folder.path(), NUMBER, [7; 16]).unwrap_err();
+            let error = BucketFile::restore(&open(folder.path()), NUMBER, [7; 16]).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidData, "byte {at}");
         }
         fs::write(&path, &sound).unwrap();
-        assert!(BucketFile::restore(folder.path(), NUMBER, [8; 16]).is_err());
+        assert!(BucketFile::restore(&open(folder.path()), NUMBER, [8; 16]).is_err());
         fs::write(folder.path().join((NUMBER + 1).to_string()), &sound).unwrap();
-        assert!(BucketFile::restore(folder.path(), NUMBER + 1, [7; 16]).is_err());
+        assert!(BucketFile::restore(&open(folder.path()), NUMBER + 1, [7; 16]).is_err());
     }
 
     #[test]
@@ -402,12 +398,12 @@ mod tests {
         let mut file = File::options().append(true).open(&path).unwrap();
         file.write_all(&[1; 10]).unwrap();
         let end = Mutex::new(End { file, length, torn: true });
-        let torn = BucketFile { number: NUMBER, key: [7; 16], path: path.clone(), end };
+        let torn = BucketFile { number: NUMBER, key: [7; 16], directory: open(folder.path()), end };
         torn.end().append(records(3)[2]).unwrap();
-        assert_eq!(BucketFile::restore(folder.path(), NUMBER, [7; 16]).unwrap().records, records(3));
+        assert_eq!(BucketFile::restore(&open(folder.path()), NUMBER, [7; 16]).unwrap().records, records(3));
         // A file that cannot be cut: opened for reading alone.
         let end = Mutex::new(End { file: File::open(&path).unwrap(), length, torn: true });
-        let uncuttable = BucketFile { number: NUMBER, key: [7; 16], path, end };
+        let uncuttable = BucketFile { number: NUMBER, key: [7; 16], directory: open(folder.path()), end };
         assert!(uncuttable.end().append(records(3)[2]).is_err());
         assert!(uncuttable.end().end.torn);
     }
@@ -418,6 +414,6 @@ mod tests {
         for name in ["28", "+28", "028", "28.new", "key", "mark"] {
             fs::write(folder.path().join(name), "").unwrap();
         }
-        assert_eq!(bucket_numbers(folder.path()).unwrap(), [28]);
+        assert_eq!(bucket_numbers(&open(folder.path())).unwrap(), [28]);
     }
 }

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,6 +12,7 @@ use std::time::{Duration, Instant};
 use siphasher::sip::SipHasher13;
 
 use super::bucket::last_stamp;
+use crate::directory::Directory;
 use crate::oauth::timestamp::{Timestamp, Window};
 
 /// What was true when the mark was last written.
@@ -47,7 +47,7 @@ pub(super) struct Stand {
 /// Writes the marks of a running process, one at a time.
 #[derive(Debug)]
 pub(super) struct MarkKeeper {
-    directory: PathBuf,
+    directory: Arc<Directory>,
     boot: BootId,
     /// Never beyond the horizon of the mark on the disk.
     horizon: AtomicU64,
@@ -56,7 +56,7 @@ pub(super) struct MarkKeeper {
 
 impl MarkKeeper {
     /// `horizon`: no stamp beyond it was accepted so far.
-    pub(super) fn new(directory: PathBuf, boot: BootId, horizon: u64) -> Self {
+    pub(super) fn new(directory: Arc<Directory>, boot: BootId, horizon: u64) -> Self {
         Self { directory, boot, horizon: horizon.into(), written: Mutex::new(None) }
     }
 
@@ -64,8 +64,17 @@ impl MarkKeeper {
     ///
     /// # Errors
     /// What the disk says.
-    pub(super) fn write(&self, horizon: u64, clean: bool, stand: impl FnOnce() -> Stand) -> io::Result<()> {
-        self.replace(self.written(), horizon, clean, stand)
+    pub(super) fn write(&self, horizon: u64, stand: impl FnOnce() -> Stand) -> io::Result<()> {
+        self.replace(self.written(), &self.directory, horizon, false, stand)
+    }
+
+    /// Writes the last mark of a process that ends in order, into the directory that the next start will find. Nothing is
+    /// accepted any more, so the horizon is what was.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub(super) fn write_last(&self, directory: &Directory, stand: impl FnOnce() -> Stand) -> io::Result<()> {
+        self.replace(self.written(), directory, 0, true, stand)
     }
 
     /// Returns when a mark is on the disk whose horizon `stamp` is not beyond, and writes one if there is none.
@@ -78,7 +87,7 @@ impl MarkKeeper {
             return Ok(());
         }
         let written = self.written();
-        if is_reached() { Ok(()) } else { self.replace(written, horizon, false, stand) }
+        if is_reached() { Ok(()) } else { self.replace(written, &self.directory, horizon, false, stand) }
     }
 
     /// Whether the mark is so old that it has to be written again.
@@ -89,6 +98,7 @@ impl MarkKeeper {
     fn replace(
         &self,
         mut written: MutexGuard<'_, Option<Instant>>,
+        directory: &Directory,
         horizon: u64,
         clean: bool,
         stand: impl FnOnce() -> Stand,
@@ -99,7 +109,7 @@ impl MarkKeeper {
         let Stand { low_water, buckets } = stand();
         let accepted = buckets.keys().last().map_or(0, |number| last_stamp(*number)).min(before);
         let horizon = horizon.max(accepted);
-        let outcome = Mark { boot: self.boot.clone(), clean, horizon, low_water, buckets }.write(&self.directory);
+        let outcome = Mark { boot: self.boot.clone(), clean, horizon, low_water, buckets }.write(directory);
         let reached = if outcome.is_ok() { horizon } else { horizon.min(before) };
         self.horizon.store(reached, Ordering::SeqCst);
         *written = outcome.is_ok().then(Instant::now).or(*written);
@@ -121,20 +131,18 @@ impl Mark {
     ///
     /// # Errors
     /// What cannot be read, or `InvalidData` for a text that this file does not write.
-    pub(super) fn read(directory: &Path) -> io::Result<Option<Self>> {
-        match fs::read_to_string(directory.join(NAME)) {
-            Ok(text) => Self::parse(&text).map(Some).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "not a mark")),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+    pub(super) fn read(directory: &Directory) -> io::Result<Option<Self>> {
+        let Some(bytes) = directory.read(NAME)? else { return Ok(None) };
+        let mark = std::str::from_utf8(&bytes).ok().and_then(Self::parse);
+        mark.map(Some).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "not a mark"))
     }
 
     /// Replaces the mark; when this returns it is on the disk.
     ///
     /// # Errors
     /// What the disk says. The old mark is then still whole.
-    pub(super) fn write(&self, directory: &Path) -> io::Result<()> {
-        replace_synced(&directory.join(NAME), self.to_string().as_bytes())
+    pub(super) fn write(&self, directory: &Directory) -> io::Result<()> {
+        directory.replace_synced(NAME, self.to_string().as_bytes())
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -193,21 +201,6 @@ impl BootId {
     }
 }
 
-/// Writes a file beside `path`, syncs it, and puts it in the place of `path`, which is whole at every moment.
-pub(super) fn replace_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let fresh = PathBuf::from(format!("{}.new", path.display()));
-    let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&fresh, path)?;
-    sync_directory(path.parent().unwrap_or(path))
-}
-
-/// Makes the names in a directory durable.
-pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
-    File::open(directory)?.sync_all()
-}
-
 /// How old the mark gets.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(10);
 
@@ -236,31 +229,33 @@ mod tests {
     #[test]
     fn a_mark_reads_as_it_was_written() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(Mark::read(folder.path()).unwrap(), None);
+        let directory = Arc::new(Directory::make(folder.path()).unwrap());
+        assert_eq!(Mark::read(&directory).unwrap(), None);
         for mark in [mark(), Mark { clean: true, buckets: BTreeMap::new(), ..mark() }] {
-            mark.write(folder.path()).unwrap();
-            assert_eq!(Mark::read(folder.path()).unwrap(), Some(mark));
+            mark.write(&directory).unwrap();
+            assert_eq!(Mark::read(&directory).unwrap(), Some(mark));
         }
     }
 
     #[test]
     fn the_horizon_comes_nearer_but_not_over_what_was_accepted() {
         let folder = tempfile::tempdir().unwrap();
-        let keeper = MarkKeeper::new(folder.path().to_owned(), BootId("a".to_owned()), 0);
-        let written = || Mark::read(folder.path()).unwrap().unwrap().horizon;
+        let directory = Arc::new(Directory::make(folder.path()).unwrap());
+        let keeper = MarkKeeper::new(Arc::clone(&directory), BootId("a".to_owned()), 0);
+        let written = || Mark::read(&directory).unwrap().unwrap().horizon;
         let with = |bucket| move || Stand { low_water: 0, buckets: BTreeMap::from([(bucket, 1)]) };
-        keeper.write(1000, false, Stand::default).unwrap();
+        keeper.write(1000, Stand::default).unwrap();
         keeper.reach(1000, 5000, || panic!("it is reached")).unwrap();
         keeper.reach(1001, 5000, with(20)).unwrap();
         assert_eq!(written(), 5000);
-        keeper.write(2000, false, with(70)).unwrap();
+        keeper.write(2000, with(70)).unwrap();
         assert_eq!(written(), last_stamp(70));
-        keeper.write(2000, false, with(20)).unwrap();
+        keeper.write(2000, with(20)).unwrap();
         assert_eq!(written(), 2000);
         // Nobody can write a file there, root neither.
         fs::create_dir(folder.path().join("mark.new")).unwrap();
         assert!(keeper.reach(2001, 3000, with(20)).is_err());
-        assert!(keeper.write(1000, false, with(20)).is_err());
+        assert!(keeper.write(1000, with(20)).is_err());
         assert!(keeper.reach(2001, 3000, with(20)).is_err(), "nothing is beyond what stands on the disk");
         assert_eq!(written(), 2000);
     }

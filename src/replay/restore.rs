@@ -4,12 +4,13 @@
 //! as it was written. Then nothing is taken over by guess: all that could have been accepted is refused until it is too old.
 
 use std::io;
-use std::path::Path;
+use std::sync::Arc;
 
 use super::bucket::last_stamp;
 use super::journal::{self, BucketFile, HashKey, Journal, Restored};
 use super::mark::{BootId, Mark, MarkKeeper, Stand, horizon};
 use crate::clock::Moment;
+use crate::directory::Directory;
 use crate::oauth::timestamp::{Timestamp, Window};
 
 /// How a start went on from what an earlier process left.
@@ -44,13 +45,12 @@ pub(super) struct Beginning {
 ///
 /// # Errors
 /// What the disk says when files cannot be opened or written; what is in them is never an error.
-pub(super) fn restore(state: &Path, window: Window, now: Moment) -> io::Result<Beginning> {
+pub(super) fn restore(state: &Directory, window: Window, now: Moment) -> io::Result<Beginning> {
     restore_after(state, window, now, BootId::current()?)
 }
 
-fn restore_after(state: &Path, window: Window, now: Moment, boot: BootId) -> io::Result<Beginning> {
-    let directory = state.join("nonces");
-    journal::make_private(&directory)?;
+fn restore_after(state: &Directory, window: Window, now: Moment, boot: BootId) -> io::Result<Beginning> {
+    let directory = Arc::new(state.within("nonces")?);
     let found = find(&directory, &boot).or_else(Found::unless_unreadable)?;
     let (key, low_water, accepted, buckets, memory) = match found {
         Found::Nothing => (None, 0, 0, Vec::new(), Memory::New),
@@ -65,11 +65,11 @@ fn restore_after(state: &Path, window: Window, now: Moment, boot: BootId) -> io:
     };
     // Until the mark says what is refused instead, the old files stay.
     let key = key.map_or_else(|| journal::new_key(&directory), Ok)?;
-    let mark = MarkKeeper::new(directory.clone(), boot, accepted);
+    let mark = MarkKeeper::new(Arc::clone(&directory), boot, accepted);
     let records = |bucket: &Restored| (bucket.number, bucket.records.len() as u64);
     let stand = || Stand { low_water, buckets: buckets.iter().map(records).collect() };
-    mark.write(horizon(window, now.wall), false, stand)?;
-    let journal = Journal::new(directory.clone(), key, mark, now.monotonic)?;
+    mark.write(horizon(window, now.wall), stand)?;
+    let journal = Journal::new(Arc::clone(&directory), key, mark, now.monotonic)?;
     forget_all_but(&directory, &buckets)?;
     Ok(Beginning { journal, low_water, buckets, memory })
 }
@@ -92,7 +92,7 @@ impl Found {
     }
 }
 
-fn find(directory: &Path, boot: &BootId) -> io::Result<Found> {
+fn find(directory: &Arc<Directory>, boot: &BootId) -> io::Result<Found> {
     let files = journal::bucket_numbers(directory)?;
     let doubtful = |why: &str, mark| Ok(Found::Doubtful { why: format!("the nonce journal is damaged: {why}"), mark });
     let mark = Mark::read(directory)?;
@@ -144,7 +144,7 @@ fn last_possible(mark: Option<&Mark>, files: &[u64], window: Window, now: Timest
 }
 
 /// Deletes the files of dropped buckets, and of those that are not believed.
-fn forget_all_but(directory: &Path, kept: &[Restored]) -> io::Result<()> {
+fn forget_all_but(directory: &Directory, kept: &[Restored]) -> io::Result<()> {
     let files = journal::bucket_numbers(directory)?;
     let mut unknown = files.into_iter().filter(|number| !kept.iter().any(|bucket| bucket.number == *number));
     unknown.try_for_each(|number| journal::forget(directory, number))
@@ -164,7 +164,6 @@ mod tests {
     use crate::clock::{Clock, ManualClock};
     use crate::oauth::key::SignatureValid;
     use crate::oauth::nonce::Nonce;
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
     use std::time::Duration;
 
@@ -187,7 +186,8 @@ mod tests {
         }
 
         fn open_with(&self, window: Window) -> (NonceTable, Memory) {
-            NonceTable::open(self.folder.path(), window, Clock::Manual(Arc::clone(&self.clock))).unwrap()
+            NonceTable::open(&Directory::make(self.folder.path()).unwrap(), window, Clock::Manual(Arc::clone(&self.clock)))
+                .unwrap()
         }
 
         fn lost_until(&self) -> u64 {
@@ -201,14 +201,18 @@ mod tests {
             self.folder.path().join("nonces").join(name)
         }
 
+        fn directory(&self) -> Directory {
+            Directory::make(&self.path("")).unwrap()
+        }
+
         fn files(&self) -> Vec<u64> {
-            journal::bucket_numbers(&self.path("")).unwrap()
+            journal::bucket_numbers(&self.directory()).unwrap()
         }
 
         fn change_mark(&self, change: impl FnOnce(&mut Mark)) {
-            let mut mark = Mark::read(&self.path("")).unwrap().unwrap();
+            let mut mark = Mark::read(&self.directory()).unwrap().unwrap();
             change(&mut mark);
-            mark.write(&self.path("")).unwrap();
+            mark.write(&self.directory()).unwrap();
         }
     }
 
@@ -461,6 +465,24 @@ mod tests {
         }
         let counts: Vec<usize> = accepted.iter().map(|count| count.load(Ordering::SeqCst)).collect();
         assert!(counts.iter().all(|count| *count <= 1) && counts.iter().sum::<usize>() > 100, "{counts:?}");
+    }
+
+    #[test]
+    fn a_directory_that_is_put_in_the_journals_place_gets_none_of_it_and_the_next_start_knows_that_it_is_lost() {
+        let state = State::new();
+        let (table, _) = state.open();
+        assert_eq!(commit(&table, "a", NOW, "n"), Ok(()));
+        let elsewhere = state.folder.path().join("elsewhere");
+        fs::rename(state.path(""), &elsewhere).unwrap();
+        fs::create_dir(state.path("")).unwrap();
+        assert_eq!(commit(&table, "a", NOW + 60, "n"), Ok(()));
+        state.clock.advance(1000);
+        assert_eq!(commit(&table, "a", NOW + 1000, "n"), Ok(()), "a mark is written on the way");
+        assert_eq!(fs::read_dir(state.path("")).unwrap().count(), 0);
+        assert_eq!(journal::bucket_numbers(&Directory::make(&elsewhere).unwrap()).unwrap().len(), 3);
+        table.close().unwrap();
+        drop(table);
+        assert!(state.lost_until() >= NOW + 1000);
     }
 
     #[test]

@@ -3,7 +3,6 @@
 
 use std::hash::Hasher;
 use std::io;
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -14,6 +13,7 @@ use super::mark::{Stand, horizon};
 use super::restore::{self, Beginning, Memory};
 use super::shared::{ClaimId, Claimed, StoreFault};
 use crate::clock::{Clock, Moment};
+use crate::directory::Directory;
 use crate::oauth::key::SignatureValid;
 use crate::oauth::nonce::Nonce;
 use crate::oauth::timestamp::{OutsideWindow, Timestamp, Window};
@@ -119,7 +119,7 @@ impl NonceTable {
     ///
     /// # Errors
     /// What the disk says when the journal cannot be opened or written.
-    pub fn open(state_directory: &Path, window: Window, clock: Clock) -> io::Result<(Self, Memory)> {
+    pub fn open(state_directory: &Directory, window: Window, clock: Clock) -> io::Result<(Self, Memory)> {
         let now = clock.now();
         let Beginning { journal, low_water, buckets, memory } = restore::restore(state_directory, window, now)?;
         let empty = Self::in_memory(journal.key(), clock);
@@ -186,7 +186,7 @@ impl NonceTable {
             self.low_water.fetch_max(last_stamp(*newest), Ordering::SeqCst);
         }
         if let Some(journal) = self.journal.as_ref().filter(|journal| !old.is_empty() || journal.mark.is_heartbeat_due()) {
-            journal.mark.write(horizon(window, now.wall), false, || self.stand())?;
+            journal.mark.write(horizon(window, now.wall), || self.stand())?;
         }
         Ok(old.into_iter().filter_map(|number| self.drop_bucket(number)).sum())
     }
@@ -201,10 +201,7 @@ impl NonceTable {
         for bucket in &self.buckets {
             bucket.file.as_ref().map_or(Ok(()), BucketFile::sync)?;
         }
-        journal.be_there()?;
-        journal.sync()?;
-        // Nothing is accepted any more, so the horizon is what was.
-        journal.mark.write(0, true, || self.stand())
+        journal.mark.write_last(&*journal.at_the_end()?, || self.stand())
     }
 
     /// How many nonces are live.

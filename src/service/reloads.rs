@@ -1,6 +1,5 @@
 //! Reloads that SIGHUP asked for: the service manager knows while one is under way, and its verdict is written down.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -9,13 +8,14 @@ use tokio::task::JoinSet;
 use super::verdict::Verdict;
 use super::{manager, monotonic_usec};
 use crate::consumers::reload::{ReloadState, ReloadThread, Reloaded};
+use crate::directory::Directory;
 use crate::policy::Policy;
 
 /// The reloads under way.
 #[derive(Debug)]
 pub struct Reloads {
     /// Where verdicts are written: the directory that was locked, whatever the configuration says since.
-    directory: PathBuf,
+    directory: Arc<Directory>,
     policy: Arc<ArcSwap<Policy>>,
     state: Arc<ReloadState>,
     under_way: JoinSet<Option<Finished>>,
@@ -30,8 +30,7 @@ struct Finished {
 
 impl Reloads {
     /// None so far; the service manager is told that the gateway is ready.
-    pub fn start(policy: Arc<ArcSwap<Policy>>, state: Arc<ReloadState>) -> Self {
-        let directory = policy.load().settings.state_directory.clone();
+    pub fn start(directory: Arc<Directory>, policy: Arc<ArcSwap<Policy>>, state: Arc<ReloadState>) -> Self {
         let mut reloads = Self { directory, policy, state, under_way: JoinSet::new(), status: String::new() };
         reloads.status = reloads.status_now();
         manager::ready(&reloads.status);

@@ -2,17 +2,19 @@
 
 use std::fs::{File, Metadata, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{ProcessId, holder};
+use crate::directory::Directory;
 
 /// The state directory, ours alone as long as this lives: two nonce tables on one state would each accept a replay of the
 /// other's.
 #[derive(Debug)]
 pub struct StateDirectory {
-    path: PathBuf,
+    directory: Arc<Directory>,
     lock: File,
     places: Vec<(PathBuf, Identity)>,
 }
@@ -35,10 +37,8 @@ impl StateDirectory {
     /// # Errors
     /// [`StateError`]
     pub fn lock(path: &Path) -> Result<Self, StateError> {
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(StateError::Unusable)?;
-        let mut options = File::options();
-        let lock = options.create(true).write(true).truncate(false).mode(0o600).open(path.join(LOCK));
-        let mut lock = lock.map_err(StateError::Unusable)?;
+        let directory = Directory::make(path).map_err(StateError::Unusable)?;
+        let mut lock = directory.open_or_make(LOCK).map_err(StateError::Unusable)?;
         let mut tries = 0;
         loop {
             match lock.try_lock() {
@@ -52,7 +52,12 @@ impl StateDirectory {
         }
         let text = ProcessId::current().map_err(StateError::Unusable)?.to_string();
         lock.set_len(0).and_then(|()| lock.write_all(text.as_bytes())).map_err(StateError::Unusable)?;
-        Ok(Self { path: path.to_owned(), lock, places: Vec::new() })
+        Ok(Self { directory: Arc::new(directory), lock, places: Vec::new() })
+    }
+
+    /// The directory, to make files in.
+    pub fn directory(&self) -> &Arc<Directory> {
+        &self.directory
     }
 
     /// Remembers what must not be replaced while it is in use: who did could lock it once more, and what is written would
@@ -61,7 +66,8 @@ impl StateDirectory {
     /// # Errors
     /// If it cannot be looked at.
     pub fn remember_places(&mut self) -> io::Result<()> {
-        let (lock, nonces) = (self.path.join(LOCK), self.path.join("nonces"));
+        let path = self.directory.path();
+        let (lock, nonces) = (path.join(LOCK), path.join("nonces"));
         let found = std::fs::metadata(&nonces)?;
         self.places = vec![(lock, identity(&self.lock.metadata()?)), (nonces, identity(&found))];
         Ok(())

@@ -1,13 +1,13 @@
 //! What became of a reload that was asked for by SIGHUP: a file in the state directory, for the one who asked.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::consumers::reload::{CertificatesOutcome, ReloadOutcome, Reloaded, SettingsOutcome};
+use crate::directory::Directory;
 use crate::yaml::Problem;
 
 /// The outcome of one reload.
@@ -65,11 +65,8 @@ impl Verdict {
     ///
     /// # Errors
     /// What the disk says.
-    pub fn write(&self, directory: &Path) -> io::Result<()> {
-        let fresh = directory.join(format!("{NAME}.new"));
-        let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
-        file.write_all(&serde_json::to_vec(self)?)?;
-        fs::rename(fresh, directory.join(NAME))
+    pub fn write(&self, directory: &Directory) -> io::Result<()> {
+        directory.replace(NAME, &serde_json::to_vec(self)?)
     }
 
     /// The last one that was written; `None` if there is none that can be read.
