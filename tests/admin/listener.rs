@@ -59,7 +59,7 @@ fn every_answer_has_the_headers_that_keep_pages_to_themselves() {
         for (name, value) in [
             ("X-Content-Type-Options", "nosniff"),
             ("X-Frame-Options", "DENY"),
-            ("Referrer-Policy", "no-referrer"),
+            ("Referrer-Policy", "same-origin"),
             ("Cache-Control", "no-store"),
         ] {
             assert_eq!(answer.field(name), Some(value), "{status}");
