@@ -94,15 +94,20 @@ impl Running {
     ///
     /// # Errors
     /// [`StartError`]; nothing is left running.
-    pub fn start(policy: Arc<ArcSwap<Policy>>, sink: Arc<Sink>, clock: Clock, passed: PassedSockets) -> Result<Self, StartError> {
+    pub fn start(
+        policy: Arc<ArcSwap<Policy>>,
+        sink: Arc<Sink>,
+        clock: Clock,
+        mut passed: PassedSockets,
+    ) -> Result<Self, StartError> {
         let settings = Arc::clone(&policy.load().settings);
         let mut state = StateDirectory::lock(&settings.state_directory).map_err(|error| match error {
             StateError::InUse => StartError::StateInUse(settings.state_directory.clone()),
             StateError::Unusable(error) => StartError::State(settings.state_directory.clone(), error),
         })?;
+        let admin = admin_socket(&settings, &mut passed)?;
         let listeners = passed.open(&settings.listen).map_err(StartError::Listen)?;
         let listening = listeners.iter().map(|ListeningSocket { address, is_passed, .. }| (*address, *is_passed)).collect();
-        let admin = admin_socket(&settings)?;
         let process = random().map_err(StartError::System)?;
         let opened = NonceTable::open(state.directory(), settings.verify.window, clock.clone());
         let (table, memory) = opened.map_err(|error| StartError::State(settings.state_directory.clone(), error))?;
@@ -247,9 +252,12 @@ impl Running {
     }
 }
 
-fn admin_socket(settings: &Settings) -> Result<Option<(AdminSettings, AdminSocket)>, StartError> {
+fn admin_socket(settings: &Settings, passed: &mut PassedSockets) -> Result<Option<(AdminSettings, AdminSocket)>, StartError> {
     let Some(admin) = &settings.admin else { return Ok(None) };
-    let socket = AdminSocket::bind(&admin.listen).map_err(|error| StartError::Admin(admin.listen.clone(), error))?;
+    let socket = match passed.take_for_admin(admin).map_err(StartError::Listen)? {
+        Some(socket) => socket,
+        None => AdminSocket::bind(&admin.listen).map_err(|error| StartError::Admin(admin.listen.clone(), error))?,
+    };
     Ok(Some((admin.clone(), socket)))
 }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use countersign::clock::{Clock, ManualClock};
 use countersign::config::{Options, Source};
 use countersign::consumers::reload::{ReloadOutcome, ReloadState, ReloadThread, Reloader, SettingsOutcome, spawn};
 use countersign::policy::Policy;
@@ -428,4 +429,23 @@ fn settings_go_live_but_for_those_that_need_a_restart() {
     assert!(matches!(reloaded.consumers, Some(ReloadOutcome::Replaced { .. })), "{reloaded:?}");
     assert_eq!(keys(&policy), ["c"]);
     assert!(!reloader.state().problems().is_empty());
+}
+
+#[test]
+fn a_changed_consumer_keeps_what_it_did_and_a_removed_one_takes_it_along() {
+    let files = Files::with(&["stays", "goes"]);
+    let mut reloader = files.reloader();
+    let policy = reloader.policy();
+    let clock = Clock::Manual(ManualClock::at(1_800_000_000));
+    let requests = |key: &str| policy.load().consumers.get(key).unwrap().activity.last_hour(clock.now()).requests;
+    for key in ["stays", "goes"] {
+        policy.load().consumers.get(key).unwrap().activity.note(false, clock.now());
+        assert_eq!(requests(key), 1, "{key}");
+    }
+    files.rename_over(&list(&["stays"]).replace("name: stays", "name: Renamed"));
+    assert!(matches!(reloader.reload_now().consumers, Some(ReloadOutcome::Replaced { .. })));
+    assert_eq!((policy.load().consumers.get("stays").unwrap().name.as_str(), requests("stays")), ("Renamed", 1));
+    files.rename_over(&list(&["stays", "goes"]));
+    assert!(matches!(reloader.reload_now().consumers, Some(ReloadOutcome::Replaced { .. })));
+    assert_eq!((requests("stays"), requests("goes")), (1, 0), "whoever comes back begins anew");
 }

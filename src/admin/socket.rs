@@ -2,7 +2,7 @@
 
 use std::fs::Permissions;
 use std::io;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -52,6 +52,16 @@ impl AdminSocket {
                 Ok(Self { socket: Bound::Unix(socket), address: address.clone(), file: Some(file) })
             }
         }
+    }
+
+    /// One that the service manager passed.
+    pub fn passed(socket: TcpListener, address: SocketAddr) -> Self {
+        Self { socket: Bound::Tcp(socket), address: AdminAddress::Loopback(address), file: None }
+    }
+
+    /// One in the file system that the service manager passed; who may open it is the manager's to say.
+    pub fn passed_file(socket: UnixListener, path: PathBuf) -> Self {
+        Self { socket: Bound::Unix(socket), address: AdminAddress::Unix(path), file: None }
     }
 
     /// Where it is bound.

@@ -5,6 +5,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::gateway::Builder;
@@ -192,6 +193,38 @@ fn what_is_in_flight_at_the_end_is_answered_and_the_end_is_not_held_up() {
     assert_eq!(gateway.wait_for_exit().code(), Some(0));
     kept.until_closed();
     assert_eq!(gateway.count_lines("the administrator's listener hangs"), 0);
+}
+
+#[test]
+fn systemds_own_activation_passes_its_socket_too() {
+    struct Activated(Child);
+    impl Drop for Activated {
+        fn drop(&mut self) {
+            // It has become the gateway by now, or never will.
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+    let backend = Backend::start();
+    // It takes no port 0; the address is nobody else's.
+    let public = std::net::TcpListener::bind("127.0.48.1:0").unwrap().local_addr().unwrap();
+    let folder = Gateway::builder()
+        .upstream(&backend)
+        .setting(&format!("listen: {public}"))
+        .setting("admin: { socket: administrators }")
+        .setting("log: { file: access.log }")
+        .write();
+    let path = folder.path().join("passed.sock");
+    let mut command = Command::new("systemd-socket-activate");
+    command
+        .args(["-l", &public.to_string(), "-l"])
+        .arg(&path)
+        .args(["--fdname=public:administrators", env!("CARGO_BIN_EXE_countersign")]);
+    command.args(["serve", "--config"]).arg(folder.path().join("countersign.yaml"));
+    let _activated = Activated(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    eventually("it listens", || UnixStream::connect(&path).ok());
+    assert!(over_unix(&path, "/readyz", "any").contains("ready: consumers 1"));
+    assert_eq!(Client::connect(public).ask(by_reporting().bytes()).status, 200);
 }
 
 fn over_unix(path: &Path, target: &str, host: &str) -> String {
