@@ -44,6 +44,9 @@ pub struct Reloader {
     stamps: Vec<Stamp>,
     /// Two changes within one tick of the file system's clock have the same stamp, so the next look is at the content.
     look_again: bool,
+    /// A file could not be read at all: it may be readable the next moment, and look no different from outside (no descriptor
+    /// was left, a network file system was away).
+    unread: bool,
     settings_content: Option<u64>,
     consumers_content: Option<u64>,
     certificates: Certificates,
@@ -77,6 +80,7 @@ impl Reloader {
             // The first look is at the contents, and finds what changed since they were read.
             stamps: Vec::new(),
             look_again: true,
+            unread: false,
             settings_content,
             consumers_content: Some(consumers_content),
             certificates,
@@ -113,7 +117,7 @@ impl Reloader {
 
     /// Whether names, sizes, times or permissions of the files differ from those at the last look.
     fn looks_changed(&self) -> bool {
-        self.look_again || self.stamps != self.stamps_now()
+        self.look_again || self.unread || self.stamps != self.stamps_now()
     }
 
     fn stamps_now(&self) -> Vec<Stamp> {
@@ -126,6 +130,7 @@ impl Reloader {
         let begun = Instant::now();
         self.let_go();
         self.stamps = self.stamps_now();
+        self.unread = false;
         let running = self.policy.load_full();
         let pem_files = Files::default();
         let certificates_changed = self.certificates.changed(&running.settings, &pem_files);
@@ -158,6 +163,7 @@ impl Reloader {
         let kept = |outcome| (Arc::clone(&running.settings), Arc::clone(&running.tls), outcome);
         let Source::File(path) = &self.source else { return kept(None) };
         let (content, read) = read_configuration(path);
+        self.unread |= read.is_err();
         let unchanged = self.settings_content.replace(content) == Some(content);
         if unchanged && !(retry && self.certificates.wants_files()) {
             return kept(None);
@@ -201,6 +207,7 @@ impl Reloader {
         let policy = LoadPolicy { previous: Some(running), ..LoadPolicy::of(settings) };
         let read = files::read(&settings.consumers, policy.max_size);
         let content = consumers_content(&read, &policy);
+        self.unread |= read.is_err();
         if self.consumers_content.replace(content) == Some(content) {
             return (kept, None);
         }
