@@ -18,6 +18,7 @@ mod mutations;
 mod parameters;
 mod refusals;
 mod routes;
+mod scarcity;
 mod spellings;
 #[path = "../support/mod.rs"]
 mod support;
