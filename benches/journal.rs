@@ -1,4 +1,5 @@
-//! What the nonce journal costs: a commit with it against one in memory, what it writes, and how long it takes to read back.
+//! What the nonce journal costs: a commit with it against one in memory, what it writes, and how long it takes to read back;
+//! and what a store costs that several instances share.
 //!
 //! Both tables take turns in one run, a thousand nonces each, so that noise falls on both alike. Each commit takes a proof,
 //! so each is a real RSA operation, which is left out of the time.
@@ -8,6 +9,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use countersign::clock::Clock;
+use countersign::config::{SharedReplay, StoreAddress, StoreKey};
 use countersign::directory::Directory;
 use countersign::oauth::base_string::{Authority, BaseStringUri, Scheme, SignatureBaseString};
 use countersign::oauth::key::PublicKey;
@@ -15,7 +17,7 @@ use countersign::oauth::nonce::Nonce;
 use countersign::oauth::parameters::{Parameters, Raw};
 use countersign::oauth::signature::{Signature, SignatureMethod};
 use countersign::oauth::timestamp::{Timestamp, Window};
-use countersign::replay::{NonceTable, Nonces, Shares};
+use countersign::replay::{NonceTable, Nonces, SharedStore, Shares, initialise};
 use rsa::pkcs1v15::SigningKey;
 use rsa::pkcs8::{EncodePublicKey, LineEnding};
 use rsa::signature::{SignatureEncoding, Signer};
@@ -72,6 +74,60 @@ fn main() {
     println!("read back:                           {:6.0} ms: {memory:?}", start.elapsed().as_secs_f64() * 1e3);
     let journal = Nonces::of_one_instance(journal);
     assert_eq!(journal.live() as u64, NONCES, "all are there again");
+    measure_store(&signed);
+}
+
+/// A store on a socket of its own, and what it adds to a commit: alone, and where many are under way.
+fn measure_store(signed: &Signed) {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let socket = folder.path().join("s");
+    let mut server = std::process::Command::new("redis-server");
+    server.args(["--port", "0", "--save", "", "--unixsocket"]).arg(&socket).current_dir(folder.path());
+    let Ok(mut server) = server.stdout(std::process::Stdio::null()).spawn() else {
+        return println!("a store shared by several:           not measured, there is no redis-server");
+    };
+    while std::os::unix::net::UnixStream::connect(&socket).is_err() {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let (store, key) = (StoreAddress::Unix(socket), StoreKey::new(std::array::from_fn(|byte| byte as u8)));
+    let settings = SharedReplay { store, user: None, password: None, key, timeout: Duration::from_secs(10) };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let ready = runtime.block_on(initialise(&settings, WINDOW, Clock::System.wall(), true));
+    ready.expect("a store that is new");
+    let store = SharedStore::open(&settings, WINDOW, Clock::System).expect("a thread").expect("a store that is well");
+    let nonces = Nonces::of_several(NonceTable::in_memory([1; 16], Clock::System), store);
+    for at_once in [1, 64] {
+        let turns = (0..100).map(|turn| runtime.block_on(claim(&nonces, signed, at_once, turn))).collect();
+        println!("a store on a socket, {at_once:2} at once:       {:6.1} us", median(turns));
+    }
+    let _ = server.kill();
+    let _ = server.wait();
+}
+
+/// A turn's nonces, so many at once; microseconds for each.
+async fn claim(nonces: &Nonces, signed: &Signed, at_once: u64, turn: u64) -> f64 {
+    let now = seconds();
+    let commit = |number: u64| {
+        let proof = signed.key.verify(SignatureMethod::RsaSha1, &signed.base_string, &signed.signature);
+        let nonce = Nonce::new(format!("{at_once}-{turn}-{number}")).expect("a short nonce");
+        let id = nonces.id("reporting", b"", Timestamp::from_seconds(now), &nonce);
+        Box::pin(nonces.commit(proof.expect("our own signature holds"), id, WINDOW, SHARES))
+    };
+    let mut spent = Duration::ZERO;
+    for first in (0..640).step_by(at_once as usize) {
+        let mut under_way: Vec<_> = (first..first + at_once).map(commit).collect();
+        let start = Instant::now();
+        std::future::poll_fn(|context| {
+            under_way.retain_mut(|commit| match commit.as_mut().poll(context) {
+                Poll::Ready(recorded) => recorded.map(|_| false).expect("a fresh nonce"),
+                Poll::Pending => true,
+            });
+            if under_way.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        spent += start.elapsed();
+    }
+    spent.as_secs_f64() * 1e6 / 640.0
 }
 
 /// A turn's nonces; nanoseconds for each.

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::relay::Relay;
 use crate::store::Store;
 use crate::support::{Gateway, by_reporting, eventually};
 use crate::{Pair, admitted};
@@ -85,4 +86,43 @@ fn a_gateway_ends_in_order_while_the_store_hangs() {
     store.signal("STOP");
     pair.first.signal("TERM");
     assert_eq!(pair.first.wait_for_exit().code(), Some(0));
+}
+
+#[test]
+fn a_store_that_is_slow_is_waited_for_within_the_timeout() {
+    let (store, backend) = (Store::ready(), crate::Backend::start());
+    let relay = Relay::before(&store);
+    let setting = relay.setting(&store, ", timeout: 10s");
+    let gateway = Gateway::builder().upstream(&backend).setting(&setting).start();
+    relay.delay(100);
+    let start = Instant::now();
+    let requests: Vec<_> = (0..5).map(|_| by_reporting()).collect();
+    requests.iter().for_each(|request| admitted(&gateway, "a slow store", request));
+    assert!(start.elapsed() >= Duration::from_millis(500), "each waited for its answer: {:?}", start.elapsed());
+    relay.delay(0);
+    // Twenty at once, each with its own answer.
+    let passed = std::thread::scope(|scope| {
+        let ask = || (0..20).map(|_| gateway.ask(&by_reporting()).status).filter(|status| *status == 200).count();
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(ask)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum::<usize>()
+    });
+    assert_eq!(passed, 80);
+    requests.iter().for_each(|request| assert_eq!(gateway.ask(request).status, 401));
+}
+
+#[test]
+fn a_request_whose_answer_was_lost_passes_never_and_one_that_is_signed_anew_does() {
+    let (store, backend) = (Store::ready(), crate::Backend::start());
+    let relay = Relay::before(&store);
+    let gateway = Gateway::builder().upstream(&backend).setting(&relay.setting(&store, "")).start();
+    admitted(&gateway, "before", &by_reporting());
+    let request = by_reporting();
+    relay.lose_answers(true);
+    let before = backend.requests().len();
+    assert_eq!(gateway.ask(&request).status, 503);
+    assert_eq!(backend.requests().len(), before);
+    relay.lose_answers(false);
+    eventually("signed anew", || (gateway.ask(&by_reporting()).status == 200).then_some(()));
+    // The store had taken it: nobody can tell it from a replay.
+    assert_eq!(gateway.ask(&request).problem().as_deref(), Some("nonce_used"));
 }

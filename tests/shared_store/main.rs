@@ -6,6 +6,7 @@ mod faults;
 mod fitness;
 mod losses;
 mod once;
+mod relay;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;
