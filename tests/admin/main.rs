@@ -4,6 +4,7 @@
 
 mod accounts_cli;
 mod browser;
+mod chromium;
 mod health;
 mod listener;
 mod metrics;

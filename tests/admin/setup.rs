@@ -7,7 +7,7 @@ use crate::support::Response;
 
 /// The path of the link that the gateway printed.
 #[track_caller]
-fn link(site: &Site) -> String {
+pub(crate) fn link(site: &Site) -> String {
     let line = site.gateway.wait_for_line("this link makes the first administrator");
     let link = serde_json::from_str::<Value>(&line).unwrap()["link"].as_str().unwrap().to_owned();
     let path = link.strip_prefix(&format!("http://{}", site.address)).unwrap();
