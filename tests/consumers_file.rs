@@ -205,6 +205,13 @@ fn with_key(key: &str) -> String {
 }
 
 #[test]
+fn an_entry_without_a_name_has_no_other_problem_for_that() {
+    let text = format!("consumers:\n  - key: a\n    public_key: {}\n    description: d\n    enabled: true\n", bare_key());
+    assert_eq!(problems(&text), ["2: consumer \"a\": `name` is missing; write a name that people know it by"]);
+    assert_eq!(problems(&text.replace("key: a", "name: n").replace("enabled: true", "expires: soon")).len(), 2);
+}
+
+#[test]
 fn a_bad_key_is_told_with_its_reason() {
     let private = "-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----";
     let ec = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEYsSG0nzVLzCeUYmKJGTdyzqx7bbNFNyWSBN6wfRQRFaERnNnSyjAgmOLIPEKzsqCGZ5fJZAsFNQqf3Yf8nTlDA==";

@@ -46,8 +46,6 @@ fn consumer(
     let public_keys = public_keys(fields, policy, older.map(AsRef::as_ref), report);
     let methods = fields.get("signature_methods").map(|node| signature_methods(&node, report));
     let consumer = Consumer {
-        key: key?.clone(),
-        name: name?,
         description: fields.get("description").and_then(|node| node.text(report)).unwrap_or_default().to_owned(),
         public_keys,
         callback_url: fields.get("callback_url").and_then(|node| callback_url(&node, report)),
@@ -62,6 +60,9 @@ fn consumer(
         allow_oauth_1_0: flag(fields, "allow_oauth_1_0", false, report),
         reveal: fields.get("refusals").and_then(|node| refusals(&node, report)),
         activity: Arc::default(),
+        // Last: what is asked for before is read, whether there is a name or not.
+        key: key?.clone(),
+        name: name?,
     };
     Some(consumer)
 }
