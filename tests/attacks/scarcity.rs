@@ -64,13 +64,13 @@ fn f40_with_little_memory_it_lives_through_all_that_its_limits_let_in() {
     let mut gateway = builder.through(&["prlimit", &format!("--data={}", 64 * 1024 * 1024)]).start();
     for _ in 0..2 {
         let mut clients: Vec<_> = (0..160).map(|number| gateway.client_from(&address(number))).collect();
-        for (client, (_, flood, _)) in clients.iter_mut().zip(FLOODS.iter().cycle()) {
-            client.send(flood());
+        for (client, flood) in clients.iter_mut().zip(FLOODS.iter().cycle()) {
+            client.send((flood.bytes)());
         }
-        for (client, (what, _, statuses)) in clients.iter_mut().zip(FLOODS.iter().cycle()) {
+        for (client, flood) in clients.iter_mut().zip(FLOODS.iter().cycle()) {
             client.finish();
             let answer = client.response_to("POST");
-            assert!(statuses.contains(&answer.status), "{what}: {} {}", answer.status, answer.text());
+            assert!(flood.statuses.contains(&answer.status), "{}: {} {}", flood.what, answer.status, answer.text());
         }
         assert_eq!(gateway.ask(&by_one("/good")).status, 200);
     }
@@ -79,11 +79,25 @@ fn f40_with_little_memory_it_lives_through_all_that_its_limits_let_in() {
 }
 
 /// What fills memory, and what becomes of it.
-const FLOODS: [(&str, fn() -> Vec<u8>, &[u16]); 4] = [
-    ("a form of 1 MiB that is never whole", || form_of(&vec![b'x'; 1024 * 1024 - 1], 1024 * 1024), &[400, 503]),
-    ("a form of 100 MiB", || form_of(&vec![b'x'; 2 * 1024 * 1024], 100 * 1024 * 1024), &[413]),
-    ("a head of 1 MiB", || [b"GET / HTTP/1.1\r\nX: ", &vec![b'x'; 1024 * 1024][..]].concat(), &[431]),
-    ("100,000 parameters", || form_of("a=1&".repeat(100_000).as_bytes(), 400_000), &[400, 503]),
+struct Flood {
+    what: &'static str,
+    bytes: fn() -> Vec<u8>,
+    statuses: &'static [u16],
+}
+
+const FLOODS: [Flood; 4] = [
+    Flood {
+        what: "a form of 1 MiB that is never whole",
+        bytes: || form_of(&vec![b'x'; 1024 * 1024 - 1], 1024 * 1024),
+        statuses: &[400, 503],
+    },
+    Flood { what: "a form of 100 MiB", bytes: || form_of(&vec![b'x'; 2 * 1024 * 1024], 100 * 1024 * 1024), statuses: &[413] },
+    Flood {
+        what: "a head of 1 MiB",
+        bytes: || [b"GET / HTTP/1.1\r\nX: ", &vec![b'x'; 1024 * 1024][..]].concat(),
+        statuses: &[431],
+    },
+    Flood { what: "100,000 parameters", bytes: || form_of("a=1&".repeat(100_000).as_bytes(), 400_000), statuses: &[400, 503] },
 ];
 
 fn form_of(begun: &[u8], length: usize) -> Vec<u8> {
