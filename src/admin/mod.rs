@@ -5,6 +5,7 @@
 
 mod account;
 mod assets;
+pub mod change;
 mod connection;
 mod cookies;
 pub mod forms;
@@ -13,6 +14,7 @@ mod health;
 pub mod layout;
 mod metrics;
 mod page;
+pub mod problem;
 mod return_path;
 mod router;
 mod same_origin;

@@ -8,14 +8,25 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::problem::{ProblemDocument, is_for_programs};
+
 /// Lets through what only reads, and what our own pages, or programs without a browser's cookies, send.
 pub(super) async fn require(request: Request, next: Next) -> Response {
     if !matches!(*request.method(), Method::GET | Method::HEAD) && !is_of_this_origin(request.headers()) {
         let (method, path) = (request.method(), request.uri().path());
         tracing::warn!(%method, path, "a request that another site's page made was refused");
-        return (StatusCode::FORBIDDEN, REFUSED).into_response();
+        return refused(path);
     }
     next.run(request).await
+}
+
+fn refused(path: &str) -> Response {
+    if is_for_programs(path) {
+        ProblemDocument::new(StatusCode::FORBIDDEN, "other_origin", "this came from another site's page, and nothing was changed")
+            .into_response()
+    } else {
+        (StatusCode::FORBIDDEN, REFUSED).into_response()
+    }
 }
 
 fn is_of_this_origin(headers: &HeaderMap) -> bool {

@@ -1,15 +1,14 @@
 //! Who asks: a person with a session, or a program with a token.
 
-use axum::Json;
 use axum::extract::FromRequestParts;
-use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode};
-use axum::response::{IntoResponse, Redirect, Response};
-use serde_json::json;
+use axum::response::Redirect;
 
 use super::Admin;
 use super::cookies;
+use super::problem::ProblemDocument;
 use super::return_path::ReturnPath;
 use crate::accounts::{Live, Secret, UserName};
 use crate::observe::Actor;
@@ -63,10 +62,9 @@ impl ApiCaller {
 }
 
 impl FromRequestParts<Admin> for ApiCaller {
-    /// 401 as JSON.
-    type Rejection = Response;
+    type Rejection = ProblemDocument;
 
-    async fn from_request_parts(parts: &mut Parts, admin: &Admin) -> Result<Self, Response> {
+    async fn from_request_parts(parts: &mut Parts, admin: &Admin) -> Result<Self, ProblemDocument> {
         // Who sends a token means that, and is not taken for the browser's user if it is wrong.
         if parts.headers.contains_key(AUTHORIZATION) {
             let name = bearer(&parts.headers).and_then(|token| admin.accounts.token(token));
@@ -75,28 +73,41 @@ impl FromRequestParts<Admin> for ApiCaller {
                 unauthorized("the token is unknown", "countersign admin list shows all tokens, add-token makes one")
             });
         }
-        match SignedIn::find(&parts.headers, admin) {
-            Some(SignedIn { user, .. }) => Ok(Self { name: user, by_token: false }),
-            None => Err(unauthorized(
+        let Some(SignedIn { user, csrf }) = SignedIn::find(&parts.headers, admin) else {
+            return Err(unauthorized(
                 "nobody is signed in",
                 "send Authorization: Bearer TOKEN; countersign admin add-token makes one",
-            )),
+            ));
+        };
+        let reads = matches!(parts.method, Method::GET | Method::HEAD);
+        // Beside the rule of `same_origin`, which holds for all routes.
+        if !reads && !one(&parts.headers, CSRF_HEADER).is_some_and(|token| csrf.is(token)) {
+            let detail = "a session's cookie alone changes nothing: the token of its forms is missing, or is another one's";
+            return Err(ProblemDocument::new(StatusCode::FORBIDDEN, "no_csrf_token", detail)
+                .hint("send the `csrf` of a form as X-CSRF-Token; a program sends Authorization: Bearer TOKEN and needs none"));
         }
+        Ok(Self { name: user, by_token: false })
     }
 }
 
 /// RFC 6750 §2.1; of several headers nobody knows which one is meant.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let mut lines = headers.get_all(AUTHORIZATION).into_iter();
-    let line = lines.next()?.to_str().ok()?;
-    let (scheme, token) = line.split_once(' ')?;
-    (lines.next().is_none() && scheme.eq_ignore_ascii_case("bearer")).then(|| token.trim_start_matches(' '))
+    let (scheme, token) = one(headers, AUTHORIZATION.as_str())?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_start_matches(' '))
 }
 
-fn unauthorized(message: &str, hint: &str) -> Response {
-    let body = Json(json!({ "error": { "code": "not_signed_in", "message": message, "hint": hint } }));
-    (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Bearer realm=\"countersign admin\"")], body).into_response()
+fn one<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let mut lines = headers.get_all(name).into_iter();
+    let line = lines.next()?.to_str().ok()?;
+    lines.next().is_none().then_some(line)
 }
+
+fn unauthorized(detail: &str, hint: &str) -> ProblemDocument {
+    ProblemDocument::new(StatusCode::UNAUTHORIZED, "not_signed_in", detail).hint(hint)
+}
+
+/// No form of another site's can send it.
+const CSRF_HEADER: &str = "x-csrf-token";
 
 #[cfg(test)]
 mod tests {

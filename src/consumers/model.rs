@@ -112,6 +112,15 @@ impl Consumer {
         self.enabled && self.expires.is_none_or(|expires| now < expires)
     }
 
+    /// Whether it can be used at `now`, in a word: `enabled`, `disabled` or `expired`.
+    pub fn state(&self, now: Timestamp) -> &'static str {
+        match (self.enabled, self.is_active(now)) {
+            (false, _) => "disabled",
+            (true, true) => "enabled",
+            (true, false) => "expired",
+        }
+    }
+
     /// Whether `allow` covers the request.
     pub fn may_reach(&self, method: &Method, raw_path: &str) -> bool {
         self.allow.as_ref().is_none_or(|allow| allow.iter().any(|entry| entry.covers(method, raw_path)))

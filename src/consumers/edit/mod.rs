@@ -9,6 +9,7 @@ mod editor;
 mod error;
 mod fields;
 mod file_name;
+mod json;
 mod lines;
 mod list;
 mod maps;

@@ -1,0 +1,201 @@
+//! The one place where consumers are changed: the editor writes the file, a line goes into the audit log, and the new list is in
+//! force before anybody is answered.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Admin, Peer};
+use crate::consumers::Consumer;
+use crate::consumers::edit::{Change, Draft, EditError, Editor, Revision, Rules, Written};
+use crate::consumers::reload::{ReloadAsker, ReloadOutcome, Reloaded};
+use crate::observe::{Actor, Audited, Subject};
+use crate::yaml::Problems;
+
+/// A change that was made.
+#[derive(Debug)]
+pub struct Changed {
+    /// What was written, and where.
+    pub written: Written,
+    /// Whether it counts already.
+    pub live: Live,
+}
+
+/// Whether the gateway goes by what is written.
+#[derive(Debug)]
+pub enum Live {
+    /// It does.
+    Now,
+    /// The files are still being read.
+    Soon,
+    /// Somebody else has made the files unusable meanwhile.
+    KeptOld(Problems),
+}
+
+/// Adds a consumer.
+///
+/// # Errors
+/// [`EditError`]; nothing was written then.
+pub async fn add(admin: &Admin, actor: Actor<'_>, peer: Peer, draft: Draft) -> Result<Changed, EditError> {
+    let key = draft.key.clone();
+    make(admin, actor, peer, "add_consumer", key, move |editor, _| editor.add(&draft)).await
+}
+
+/// Changes a consumer; with a revision, only if its file is still that one.
+///
+/// # Errors
+/// [`EditError`]; nothing was written then.
+pub async fn edit(
+    admin: &Admin,
+    actor: Actor<'_>,
+    peer: Peer,
+    key: &str,
+    changes: Change,
+    seen: Option<Revision>,
+) -> Result<Changed, EditError> {
+    make(admin, actor, peer, "edit_consumer", key.to_owned(), move |editor, key| editor.edit(key, &changes, seen.as_ref())).await
+}
+
+/// Removes a consumer; with a revision, only if its file is still that one.
+///
+/// # Errors
+/// [`EditError`]; nothing was written then.
+pub async fn remove(
+    admin: &Admin,
+    actor: Actor<'_>,
+    peer: Peer,
+    key: &str,
+    seen: Option<Revision>,
+) -> Result<Changed, EditError> {
+    make(admin, actor, peer, "remove_consumer", key.to_owned(), move |editor, key| editor.remove(key, seen.as_ref())).await
+}
+
+/// Has the files read, whether they changed or not; `None`: they are still being read.
+pub async fn read_now(admin: &Admin) -> Option<Reloaded> {
+    let reloading = admin.reloading.clone();
+    tokio::task::spawn_blocking(move || read(&reloading)).await.ok().flatten()
+}
+
+/// An editor of the consumers that the configuration in force names.
+pub fn editor(admin: &Admin) -> Editor {
+    let settings = &admin.policy().settings;
+    Editor::open(&settings.consumers, Rules::of(settings))
+}
+
+/// Does what takes a while, such as reading a long list, where it holds up nobody else.
+///
+/// # Errors
+/// That of the work, or that it ended early.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, EditError> + Send + 'static) -> Result<T, EditError> {
+    let unfinished = |_| EditError::Io { path: PathBuf::new(), error: io::Error::other("this was begun and not finished") };
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(unfinished(error)))
+}
+
+/// All of it goes on when whoever asked hangs up: nothing is written without its audit line.
+async fn make(
+    admin: &Admin,
+    actor: Actor<'_>,
+    peer: Peer,
+    action: &'static str,
+    key: String,
+    step: impl FnOnce(&Editor, &str) -> Result<Written, EditError> + Send + 'static,
+) -> Result<Changed, EditError> {
+    let (editor, audit, reloading, author) = (editor(admin), admin.audit.clone(), admin.reloading.clone(), Author::of(actor));
+    blocking(move || {
+        let written = step(&editor, &key);
+        audit.record(&audited(author.actor(), peer, action, &key, &written, written.as_ref().err().map(reason).as_deref()));
+        written.map(|written| Changed { written, live: live(&reloading) })
+    })
+    .await
+}
+
+fn audited<'a>(
+    actor: Actor<'a>,
+    peer: Peer,
+    action: &'static str,
+    key: &'a str,
+    written: &Result<Written, EditError>,
+    refused: Option<&'a str>,
+) -> Audited<'a> {
+    let (before, after) = match written {
+        Ok(written) => (fingerprints(written.before.as_ref()), fingerprints(written.after.as_ref())),
+        Err(_) => (None, None),
+    };
+    Audited { before, after, refused, ..Audited::done(actor, peer.address(), action, Subject::Consumer(key)) }
+}
+
+fn fingerprints(consumer: Option<&Arc<Consumer>>) -> Option<String> {
+    let keys = consumer?.public_keys.iter().map(|key| key.fingerprint().to_string());
+    Some(keys.collect::<Vec<_>>().join(" "))
+}
+
+/// In one sentence: a file can have a problem in each of its entries.
+fn reason(error: &EditError) -> String {
+    let EditError::Problems(Problems(problems)) = error else { return error.to_string() };
+    let mut errors = problems.iter().filter(|problem| problem.is_error());
+    let first = errors.next().map(ToString::to_string).unwrap_or_default();
+    match errors.count() {
+        0 => first,
+        more => format!("{first} (and {more} more)"),
+    }
+}
+
+fn live(reloading: &ReloadAsker) -> Live {
+    match read(reloading) {
+        Some(Reloaded { consumers: Some(ReloadOutcome::KeptOld(problems)), .. }) => Live::KeptOld(problems),
+        Some(_) => Live::Now,
+        None => Live::Soon,
+    }
+}
+
+fn read(reloading: &ReloadAsker) -> Option<Reloaded> {
+    reloading.reload_now().recv_timeout(READ_WITHIN).ok()
+}
+
+/// An [`Actor`] that outlives its request.
+enum Author {
+    Nobody,
+    User(String),
+    Token(String),
+    Command(u32),
+}
+
+impl Author {
+    fn of(actor: Actor<'_>) -> Self {
+        match actor {
+            Actor::Nobody => Self::Nobody,
+            Actor::User(name) => Self::User(name.to_owned()),
+            Actor::Token(name) => Self::Token(name.to_owned()),
+            Actor::Command(uid) => Self::Command(uid),
+        }
+    }
+
+    fn actor(&self) -> Actor<'_> {
+        match self {
+            Self::Nobody => Actor::Nobody,
+            Self::User(name) => Actor::User(name),
+            Self::Token(name) => Actor::Token(name),
+            Self::Command(uid) => Actor::Command(*uid),
+        }
+    }
+}
+
+/// A list of 100,000 is read in a second or two; below what the listener gives an answer.
+const READ_WITHIN: Duration = Duration::from_secs(20);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::yaml::{Problem, Severity};
+
+    #[test]
+    fn a_refusal_is_one_sentence_however_many_problems_there_are() {
+        let problem = |message: &str| Problem::of_file("c.yaml", message, "");
+        let warning = Problem { severity: Severity::Warning, ..problem("w") };
+        let of = |problems: &[Problem]| reason(&EditError::Problems(Problems(problems.to_vec())));
+        assert_eq!(of(&[warning.clone(), problem("a")]), "c.yaml: a");
+        assert_eq!(of(&[problem("a"), warning, problem("b"), problem("c")]), "c.yaml: a (and 2 more)");
+        assert_eq!(reason(&EditError::ReadOnly("no".to_owned())), "no");
+    }
+}
