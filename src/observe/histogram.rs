@@ -1,15 +1,16 @@
 //! Durations by their length: counters alone, so that who counts never waits for who reads.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
+
+use super::tally::Tally;
 
 /// Counts durations.
 #[derive(Debug, Default)]
 pub(super) struct Histogram {
     /// One for each of [`BOUNDS`], and one for what is longer than all.
-    buckets: [AtomicU64; BOUNDS.len() + 1],
+    buckets: [Tally; BOUNDS.len() + 1],
     /// All durations together, in nanoseconds: 584 years.
-    sum: AtomicU64,
+    sum: Tally,
 }
 
 /// What was counted, perhaps in several histograms.
@@ -23,15 +24,15 @@ impl Histogram {
     pub(super) fn add(&self, duration: Duration) {
         let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         let bucket = BOUNDS.iter().position(|bound| nanos <= bound * MICRO).unwrap_or(BOUNDS.len());
-        self.sum.fetch_add(nanos, Relaxed);
-        self.buckets[bucket].fetch_add(1, Relaxed);
+        self.sum.add(nanos);
+        self.buckets[bucket].add(1);
     }
 
     pub(super) fn add_to(&self, all: &mut Durations) {
         for (sum, bucket) in all.buckets.iter_mut().zip(&self.buckets) {
-            *sum += bucket.load(Relaxed);
+            *sum += bucket.get();
         }
-        all.nanos = all.nanos.wrapping_add(self.sum.load(Relaxed));
+        all.nanos = all.nanos.wrapping_add(self.sum.get());
     }
 }
 

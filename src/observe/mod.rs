@@ -11,6 +11,7 @@ mod lines;
 mod metrics;
 mod recent;
 mod sink;
+mod tally;
 mod traffic;
 
 pub use access::{AccessRecord, Outcome, UnreadHead};

@@ -2,10 +2,10 @@
 //! write to the same line of the processor's cache.
 
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use super::histogram::{Durations, Histogram};
+use super::tally::Tally;
 
 /// All threads' counts.
 #[derive(Debug)]
@@ -13,14 +13,14 @@ pub struct Traffic {
     threads: Box<[Counts]>,
 }
 
-/// One thread's. Two cache lines: processors fetch them in pairs.
+/// One thread's, which that thread alone writes. Two cache lines: processors fetch them in pairs.
 #[derive(Debug)]
 #[repr(align(128))]
 pub struct Counts {
-    begun: AtomicU64,
+    begun: Tally,
     /// By the place in [`VERDICTS`].
-    verdicts: [AtomicU64; VERDICTS.len()],
-    events: [AtomicU64; Event::ALL.len()],
+    verdicts: [Tally; VERDICTS.len()],
+    events: [Tally; Event::ALL.len()],
     request: Histogram,
     gateway: Histogram,
     upstream: Histogram,
@@ -99,7 +99,7 @@ impl Totals {
 impl Default for Counts {
     fn default() -> Self {
         let (begun, request, gateway, upstream) = Default::default();
-        let verdicts = std::array::from_fn(|_| AtomicU64::new(0));
+        let verdicts = std::array::from_fn(|_| Tally::default());
         Self { begun, verdicts, events: Default::default(), request, gateway, upstream }
     }
 }
@@ -107,7 +107,7 @@ impl Default for Counts {
 impl Counts {
     /// A request has come.
     pub fn begin(&self) {
-        self.begun.fetch_add(1, Relaxed);
+        self.begun.add(1);
     }
 
     /// A request that was begun is over.
@@ -128,27 +128,27 @@ impl Counts {
 
     /// Something happened to a connection.
     pub fn event(&self, event: Event) {
-        self.events[event as usize].fetch_add(1, Relaxed);
+        self.events[event as usize].add(1);
     }
 
     fn verdict(&self, verdict: &'static str) {
         let place = VERDICTS.iter().position(|known| *known == verdict).unwrap_or(VERDICTS.len() - 1);
-        self.verdicts[place].fetch_add(1, Relaxed);
+        self.verdicts[place].add(1);
     }
 
     fn add_to(&self, totals: &mut Totals) {
         let mut request = Durations::default();
         // In this order: a request that ends meanwhile is in flight once more at worst, and never less than none is.
         self.request.add_to(&mut request);
-        totals.in_flight += self.begun.load(Relaxed).saturating_sub(request.count());
+        totals.in_flight += self.begun.get().saturating_sub(request.count());
         self.request.add_to(&mut totals.request);
         self.gateway.add_to(&mut totals.gateway);
         self.upstream.add_to(&mut totals.upstream);
         for ((_, total), count) in totals.verdicts.iter_mut().zip(&self.verdicts) {
-            *total += count.load(Relaxed);
+            *total += count.get();
         }
         for (total, count) in totals.events.iter_mut().zip(&self.events) {
-            *total += count.load(Relaxed);
+            *total += count.get();
         }
     }
 }
