@@ -120,9 +120,12 @@ impl Report {
 
     /// Says that findings were dropped.
     fn more(&self, documents: &[Document]) -> Option<Problem> {
-        let dropped = self.errors.saturating_sub(MAX_KEPT) + self.warnings.saturating_sub(MAX_KEPT);
+        let errors = self.errors.saturating_sub(MAX_KEPT);
+        let dropped = errors + self.warnings.saturating_sub(MAX_KEPT);
         let message = format!("and {dropped} more of these");
-        (dropped > 0).then(|| Problem::of_file(documents.first().map_or(StdPath::new(""), Document::file), message, ""))
+        let severity = if errors > 0 { Severity::Error } else { Severity::Warning };
+        let file = documents.first().map_or(StdPath::new(""), Document::file);
+        (dropped > 0).then(|| Problem { severity, ..Problem::of_file(file, message, "") })
     }
 
     fn places(&self, documents: &[Document]) -> HashMap<usize, Places> {
