@@ -1,13 +1,13 @@
 //! A file that is replaced as a whole, by one editor at a time.
 
-use std::ffi::OsString;
+use std::ffi::{CString, OsString};
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::fs::{Access, access};
+use rustix::fs::{Access, XattrFlags, access, fsetxattr, getxattr, listxattr};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
@@ -106,7 +106,8 @@ pub(super) fn replace(real: &Path, bytes: &[u8], owner: Owner, is_new: bool) -> 
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
         _ => {}
     }
-    let written = write(&temporary, bytes, owner, is_new).and_then(|()| fs::rename(&temporary, real));
+    let attributes = if is_new { Vec::new() } else { attributes(real).map_err(failed)? };
+    let written = write(&temporary, bytes, owner, is_new, &attributes).and_then(|()| fs::rename(&temporary, real));
     written.inspect_err(|_| drop(fs::remove_file(&temporary))).map_err(failed)?;
     sync_folder(folder)
 }
@@ -117,7 +118,7 @@ pub(super) fn remove(real: &Path) -> Result<(), EditError> {
     sync_folder(real.parent().unwrap_or(Path::new("/")))
 }
 
-fn write(path: &Path, bytes: &[u8], owner: Owner, is_new: bool) -> io::Result<()> {
+fn write(path: &Path, bytes: &[u8], owner: Owner, is_new: bool, attributes: &[Attribute]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(bytes)?;
     let made = file.metadata()?;
@@ -129,7 +130,38 @@ fn write(path: &Path, bytes: &[u8], owner: Owner, is_new: bool) -> io::Result<()
         }
     }
     file.set_permissions(fs::Permissions::from_mode(owner.mode))?;
+    for (name, value) in attributes {
+        match fsetxattr(&file, name, value, XattrFlags::empty()) {
+            // A security module gives a new file its label itself.
+            Err(_) if name.as_bytes().starts_with(b"security.") => {}
+            result => result?,
+        }
+    }
     file.sync_all()
+}
+
+/// A name and its value.
+type Attribute = (CString, Vec<u8>);
+
+/// An access list (ACL) and whatever else hangs on a file: without it the mode would let in others than before.
+fn attributes(real: &Path) -> io::Result<Vec<Attribute>> {
+    let mut names = vec![0; listxattr(real, &mut [] as &mut [u8]).or_else(|error| none_of(error, 0))?];
+    let length = if names.is_empty() { 0 } else { listxattr(real, &mut names[..])? };
+    let names = names[..length].split(|byte| *byte == 0).filter(|name| !name.is_empty()).map(CString::new);
+    names
+        .map(|name| {
+            let name = name?;
+            let mut value = vec![0; getxattr(real, &name, &mut [] as &mut [u8])?];
+            let length = if value.is_empty() { 0 } else { getxattr(real, &name, &mut value[..])? };
+            value.truncate(length);
+            Ok((name, value))
+        })
+        .collect()
+}
+
+/// Not every file system has such things.
+fn none_of<T>(error: Errno, nothing: T) -> Result<T, Errno> {
+    if error == Errno::NOTSUP { Ok(nothing) } else { Err(error) }
 }
 
 fn sync_folder(folder: &Path) -> Result<(), EditError> {

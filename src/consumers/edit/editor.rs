@@ -11,119 +11,19 @@ use super::error::{Conflict, EditError};
 use super::file_name;
 use super::list::{self, Step};
 use super::maps::Stuck;
+use super::outcome::{Entry, FileFate, Listing, Written};
 use super::revision::Revision;
+use super::rules::Rules;
 use super::snapshot::{Found, Snapshot, check_size, line_of};
-use crate::config::Settings;
-use crate::consumers::load::{LoadPolicy, Loaded};
-use crate::consumers::model::{Consumer, ConsumerList};
-use crate::oauth::signature::SignatureMethod;
+use crate::consumers::load::Loaded;
+use crate::consumers::model::Consumer;
 use crate::yaml::{Document, Problem};
-
-/// What the configuration says about all consumers.
-#[derive(Debug, Clone)]
-pub struct Rules {
-    signature_methods: Vec<SignatureMethod>,
-    min_key_bits: u32,
-    max_size: usize,
-}
-
-impl Rules {
-    /// As configured.
-    pub fn of(settings: &Settings) -> Self {
-        Self::from_policy(&LoadPolicy::of(settings))
-    }
-
-    /// As without a configuration.
-    pub fn by_default() -> Self {
-        Self::from_policy(&LoadPolicy::by_default())
-    }
-
-    fn from_policy(policy: &LoadPolicy<'_>) -> Self {
-        let signature_methods = policy.signature_methods.to_vec();
-        Self { signature_methods, min_key_bits: policy.min_key_bits, max_size: policy.max_size }
-    }
-
-    /// At this moment, after a list.
-    fn policy<'a>(&'a self, previous: Option<&'a ConsumerList>) -> LoadPolicy<'a> {
-        LoadPolicy {
-            signature_methods: &self.signature_methods,
-            min_key_bits: self.min_key_bits,
-            max_size: self.max_size,
-            previous,
-            ..LoadPolicy::by_default()
-        }
-    }
-}
 
 /// Edits a consumers file, or a folder of such files. It holds nothing open and remembers nothing.
 #[derive(Debug, Clone)]
 pub struct Editor {
     place: PathBuf,
     rules: Rules,
-}
-
-/// All consumers as they are written.
-#[derive(Debug)]
-pub struct Listing {
-    /// In the order of files and lines.
-    pub entries: Vec<Entry>,
-    /// What somebody should know about them.
-    pub warnings: Vec<Problem>,
-    /// Why no consumer can be added; `None` if nothing is known against it.
-    pub read_only: Option<String>,
-}
-
-/// A consumer, and where it is written.
-#[derive(Debug, Clone)]
-pub struct Entry {
-    /// The consumer key.
-    pub key: String,
-    /// Its settings as they are written; what is not written is [`super::Setting::Keep`].
-    pub settings: Change,
-    /// What the gateway makes of them.
-    pub consumer: Arc<Consumer>,
-    /// Its file.
-    pub file: PathBuf,
-    /// The line where its entry begins.
-    pub line: usize,
-    /// The file as it is now.
-    pub revision: Revision,
-    /// Why it can't be edited; `None` if nothing is known against it.
-    pub read_only: Option<String>,
-}
-
-/// A change that was made.
-#[derive(Debug)]
-pub struct Written {
-    /// The consumer key.
-    pub key: String,
-    /// The file that was written.
-    pub file: PathBuf,
-    /// The line where the entry begins; where it began, if it was removed.
-    pub line: usize,
-    /// What became of the file.
-    pub fate: FileFate,
-    /// The consumer before; `None` for a new one, or if the list could not be used.
-    pub before: Option<Arc<Consumer>>,
-    /// The consumer now; `None` if it was removed.
-    pub after: Option<Arc<Consumer>>,
-    /// The file as it is now.
-    pub revision: Revision,
-    /// What somebody should know about the consumer.
-    pub warnings: Vec<Problem>,
-}
-
-/// What a change made of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FileFate {
-    /// It holds the change.
-    Changed,
-    /// It is new.
-    Created,
-    /// Nothing was left in it, so it is gone.
-    Deleted,
-    /// All was as it should be already.
-    Unchanged,
 }
 
 impl Editor {
@@ -143,8 +43,7 @@ impl Editor {
         for (at, document) in snapshot.documents.iter().enumerate() {
             let (revision, read_only) = (Revision::of(&document.bytes()), disk::why_read_only(document.file()));
             let lines = snapshot.lines(at);
-            let of_this = snapshot.all().filter(|found| found.document == at);
-            entries.extend(of_this.filter_map(|found| {
+            entries.extend(snapshot.within(at).filter_map(|found| {
                 let consumer = Arc::clone(loaded.list.get(found.key()?)?);
                 let line = lines.get(found.index).copied().unwrap_or(0);
                 Some(entry(found, consumer, document.file(), line, revision, read_only.clone()))
@@ -236,10 +135,11 @@ impl Editor {
     /// The entry to be changed, if it may be.
     fn writable<'s>(&self, snapshot: &'s Snapshot, key: &str, seen: Option<&Revision>) -> Result<Found<'s>, EditError> {
         let Some(found) = snapshot.find(key) else {
-            return Err(match seen {
+            let unknown = match seen {
                 Some(_) => EditError::Conflict(Box::new(Conflict { key: key.to_owned(), now: None, revision: None })),
                 None => EditError::UnknownKey { key: key.to_owned(), near: snapshot.nearest(key) },
-            });
+            };
+            return Err(self.rather_problems(snapshot, unknown));
         };
         let document = &snapshot.documents[found.document];
         let revision = Revision::of(&document.bytes());

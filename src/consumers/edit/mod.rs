@@ -13,13 +13,17 @@ mod json;
 mod lines;
 mod list;
 mod maps;
+mod outcome;
 #[cfg(test)]
 mod properties;
 mod revision;
+mod rules;
 mod snapshot;
 mod splices;
 
 pub use draft::{AllowRule, Change, Draft, Rate, Setting};
-pub use editor::{Editor, Entry, FileFate, Listing, Rules, Written};
+pub use editor::Editor;
 pub use error::{Conflict, EditError};
+pub use outcome::{Entry, FileFate, Listing, Written};
 pub use revision::Revision;
+pub use rules::Rules;

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde_yaml::{Mapping, Value};
 
-use super::editor::FileFate;
 use super::error::EditError;
 use super::list;
+use super::outcome::FileFate;
 use crate::consumers::files;
 use crate::consumers::load::{self, LoadPolicy, Loaded};
 use crate::yaml::{Document, Problem, Problems, Tree};
@@ -53,10 +53,13 @@ impl Snapshot {
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = Found<'_>> {
-        self.entries.iter().enumerate().flat_map(|(document, entries)| {
-            let mappings = entries.iter().enumerate().filter_map(|(index, entry)| Some((index, entry.as_mapping()?)));
-            mappings.map(move |(index, entry)| Found { document, index, entry })
-        })
+        (0..self.entries.len()).flat_map(|document| self.within(document))
+    }
+
+    /// The entries of one file.
+    pub(super) fn within(&self, document: usize) -> impl Iterator<Item = Found<'_>> {
+        let entries = self.entries[document].iter().enumerate();
+        entries.filter_map(move |(index, entry)| Some(Found { document, index, entry: entry.as_mapping()? }))
     }
 
     pub(super) fn find(&self, key: &str) -> Option<Found<'_>> {
