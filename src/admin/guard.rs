@@ -65,7 +65,7 @@ fn is_loopback(host: &Authority, port: u16) -> bool {
 const HEADERS: [(HeaderName, &str); 5] = [
     (
         CONTENT_SECURITY_POLICY,
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; \
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; \
          base-uri 'none'",
     ),
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),

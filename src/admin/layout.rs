@@ -1,5 +1,7 @@
 //! What all pages have around them.
 
+use std::borrow::Cow;
+
 use super::session::SignedIn;
 
 /// What `base.html` shows around a page; each page's template has one as its field `layout`.
@@ -24,19 +26,22 @@ pub enum Section {
     Consumers,
     /// What was refused lately.
     Refusals,
+    /// What the gateway goes by, and what is wrong with it.
+    Files,
     /// The page of whoever is signed in; it is reached by the name at the right end.
     Account,
 }
 
 impl Section {
     /// Those in the navigation.
-    pub const LISTED: [Self; 2] = [Self::Consumers, Self::Refusals];
+    pub const LISTED: [Self; 3] = [Self::Consumers, Self::Refusals, Self::Files];
 
     /// What the navigation calls it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Consumers => "Consumers",
             Self::Refusals => "Refusals",
+            Self::Files => "Files",
             Self::Account => "Your account",
         }
     }
@@ -46,6 +51,7 @@ impl Section {
         match self {
             Self::Consumers => "/",
             Self::Refusals => "/refusals",
+            Self::Files => "/files",
             Self::Account => "/account",
         }
     }
@@ -84,15 +90,15 @@ pub struct FieldErrors(Vec<FieldError>);
 #[derive(Debug)]
 pub struct FieldError {
     /// The field's name, which is its id too.
-    pub field: &'static str,
+    pub field: Cow<'static, str>,
     /// What is wrong, and what to write instead.
     pub message: String,
 }
 
 impl FieldErrors {
     /// One more.
-    pub fn add(&mut self, field: &'static str, message: impl Into<String>) {
-        self.0.push(FieldError { field, message: message.into() });
+    pub fn add(&mut self, field: impl Into<Cow<'static, str>>, message: impl Into<String>) {
+        self.0.push(FieldError { field: field.into(), message: message.into() });
     }
 
     /// Whether everything is right.

@@ -7,6 +7,7 @@ mod account;
 mod assets;
 pub mod change;
 mod connection;
+mod consumers;
 mod cookies;
 pub mod forms;
 mod guard;
@@ -22,6 +23,7 @@ pub mod session;
 mod set_up;
 mod sign_in;
 mod socket;
+mod words;
 
 use std::io;
 use std::sync::Arc;

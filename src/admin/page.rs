@@ -23,6 +23,20 @@ pub(super) fn message(status: StatusCode, title: &str, text: &str, link: (&str, 
     page(status, &Message { layout: Layout::of_nobody(), title, text, link, link_text })
 }
 
+/// A page for somebody who is signed in, instead of one that there cannot be.
+pub(super) fn said(status: StatusCode, layout: Layout, title: &str, lines: Vec<String>, hint: &str) -> Response {
+    page(status, &Said { layout, title, lines, hint })
+}
+
+#[derive(Template)]
+#[template(path = "admin/pages/said.html")]
+struct Said<'a> {
+    layout: Layout,
+    title: &'a str,
+    lines: Vec<String>,
+    hint: &'a str,
+}
+
 #[derive(Template)]
 #[template(path = "admin/pages/message.html")]
 struct Message<'a> {

@@ -3,7 +3,7 @@
 use axum::{Router, middleware};
 use http::StatusCode;
 
-use super::{Admin, account, assets, guard, health, metrics, same_origin, set_up, sign_in};
+use super::{Admin, account, assets, consumers, guard, health, metrics, same_origin, set_up, sign_in};
 
 /// All routes, guarded.
 pub(super) fn router(admin: Admin) -> Router {
@@ -14,6 +14,7 @@ pub(super) fn router(admin: Admin) -> Router {
         .merge(sign_in::routes())
         .merge(set_up::routes())
         .merge(account::routes())
+        .merge(consumers::routes())
         .fallback(nothing_here)
         .layer(middleware::from_fn(same_origin::require));
     guard::guarded(routes, admin)

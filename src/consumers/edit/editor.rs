@@ -128,7 +128,8 @@ impl Editor {
         Lock::take(&folder)
     }
 
-    fn why_nothing_can_be_added(&self) -> Option<String> {
+    /// Why no consumer can be added; `None` if nothing is known against it.
+    pub fn why_nothing_can_be_added(&self) -> Option<String> {
         if self.place.is_dir() { disk::why_folder_read_only(&self.place) } else { disk::why_read_only(&self.place) }
     }
 

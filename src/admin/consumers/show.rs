@@ -1,0 +1,135 @@
+//! One consumer, with everything that is written about it; where *Add* and *Edit* lead to.
+
+use askama::Template;
+use axum::extract::{Query, State};
+use axum::response::Response;
+use http::StatusCode;
+use serde::Deserialize;
+
+use super::super::Admin;
+use super::super::layout::{Layout, Section};
+use super::super::page::page;
+use super::super::session::SignedIn;
+use super::super::words::shown;
+use super::draft::ConsumerForm;
+use super::key::KeyView;
+use super::links::Links;
+use super::state::ConsumerState;
+use super::usage::Usage;
+use super::{failed, find, place};
+use crate::consumers::edit::Entry;
+
+/// Which consumer, and what was just done to it.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct ShowQuery {
+    key: String,
+    done: String,
+}
+
+#[derive(Template)]
+#[template(path = "admin/pages/consumer.html")]
+struct ShowPage {
+    layout: Layout,
+    title: String,
+    state: ConsumerState,
+    /// Whether the gateway goes by this very entry.
+    in_force: bool,
+    done: Option<&'static str>,
+    read_only: Option<String>,
+    facts: Vec<Fact>,
+    usage: Usage,
+    reports: Vec<KeyView>,
+    links: Links,
+}
+
+/// A setting and its value.
+pub(super) struct Fact {
+    pub(super) label: &'static str,
+    pub(super) text: String,
+    pub(super) is_code: bool,
+}
+
+pub(super) async fn show(State(admin): State<Admin>, signed_in: SignedIn, Query(query): Query<ShowQuery>) -> Response {
+    let entry = match find(&admin, &query.key).await {
+        Ok(entry) => entry,
+        Err(error) => return failed(&signed_in, &error),
+    };
+    let consumer = &entry.consumer;
+    let form = ConsumerForm::of(&entry);
+    let view = ShowPage {
+        layout: Layout::of(&signed_in, Section::Consumers),
+        title: shown(&consumer.name),
+        state: ConsumerState::of(consumer, admin.clock().wall()),
+        in_force: admin.policy().consumers.get(&entry.key) == Some(consumer),
+        done: done(&query.done),
+        facts: facts(&entry, &form),
+        usage: Usage::of(&admin, &entry.key),
+        reports: form.public_keys.iter().map(|text| KeyView::of(&admin, text, Some(&entry.key))).collect(),
+        links: Links::to(&entry.key),
+        read_only: entry.read_only,
+    };
+    page(StatusCode::OK, &view)
+}
+
+fn done(word: &str) -> Option<&'static str> {
+    match word {
+        "added" => Some("The consumer was added."),
+        "saved" => Some("The changes were saved."),
+        "unchanged" => Some("Nothing was changed: all was as it should be already."),
+        _ => None,
+    }
+}
+
+fn facts(entry: &Entry, form: &ConsumerForm) -> Vec<Fact> {
+    let consumer = &entry.consumer;
+    let methods = consumer.signature_methods.iter().map(|method| method.name()).collect::<Vec<_>>().join(", ");
+    let mut facts = vec![
+        Fact::code("Consumer Key", &entry.key),
+        Fact::text("Description", &form.description),
+        Fact::code("Callback URL", &form.callback_url),
+        Fact::text("Signature methods", &methods),
+        Fact::text("2-Legged OAuth", &two_legged(form)),
+        Fact::text("3-Legged OAuth", if form.three_legged { "allowed" } else { "not allowed" }),
+        Fact::code("What it may reach", &form.allow),
+        Fact::code("Where it may come from", &form.allow_from),
+        Fact::text("Requests at most", &rate(form)),
+        Fact::text("Expires", &form.expires),
+        Fact::text("What refusals tell it", &form.reveal),
+        Fact::text("Exceptions", &exceptions(form)),
+        Fact::code("Written in", &place(entry)),
+    ];
+    facts.retain(|fact| !fact.text.is_empty());
+    facts
+}
+
+fn two_legged(form: &ConsumerForm) -> String {
+    if !form.two_legged {
+        return "not allowed".to_owned();
+    }
+    let user = if form.execute_as.is_empty() { "without a user".to_owned() } else { format!("as {}", form.execute_as) };
+    let impersonation = if form.impersonation { ", and as a user that it names" } else { "" };
+    format!("allowed, {user}{impersonation}")
+}
+
+fn rate(form: &ConsumerForm) -> String {
+    if form.rate_requests.is_empty() { String::new() } else { format!("{} in {}", form.rate_requests, form.rate_per) }
+}
+
+fn exceptions(form: &ConsumerForm) -> String {
+    let all = [
+        (form.allow_oauth_1_0, "OAuth 1.0 without oauth_callback"),
+        (form.allow_published_key, "a key whose private half is public"),
+    ];
+    all.into_iter().filter(|(is_set, _)| *is_set).map(|(_, text)| text).collect::<Vec<_>>().join(", ")
+}
+
+impl Fact {
+    pub(super) fn text(label: &'static str, text: &str) -> Self {
+        Self { label, text: shown(text), is_code: false }
+    }
+
+    fn code(label: &'static str, text: &str) -> Self {
+        Self { is_code: true, ..Self::text(label, text) }
+    }
+}

@@ -1,0 +1,80 @@
+//! Values as people read them on a page.
+
+use std::time::SystemTime;
+
+use crate::oauth::timestamp::Timestamp;
+
+/// A text of a stranger's. Templates escape markup; here, what is not to be seen, or changes how the rest is seen (controls, U+202E
+/// and its like), becomes an escape too.
+pub(super) fn shown(text: &str) -> String {
+    let escaped = |c: char| match c {
+        '"' | '\'' | '\\' | '\n' => c.to_string(),
+        c => c.escape_debug().to_string(),
+    };
+    text.chars().map(escaped).collect()
+}
+
+/// With a capital letter at the begin: the sentences of errors have none.
+pub(super) fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// `1 consumer`, `2 consumers`
+pub(super) fn count(number: usize, of: &str) -> String {
+    if number == 1 { format!("1 {of}") } else { format!("{number} {of}s") }
+}
+
+/// How long ago something was, as exactly as anybody asks.
+pub(super) fn ago(now: Timestamp, then: Timestamp) -> String {
+    match now.seconds().saturating_sub(then.seconds()) {
+        seconds @ 0..60 => format!("{seconds} s ago"),
+        seconds @ 60..3600 => format!("{} min ago", seconds / 60),
+        seconds @ 3600..86_400 => format!("{} h ago", seconds / 3600),
+        seconds @ 86_400..2_592_000 => format!("{} ago", count(usize::try_from(seconds / 86_400).unwrap_or(0), "day")),
+        _ => moment(then),
+    }
+}
+
+/// `2026-11-28 15:30:00 UTC`
+pub(super) fn moment(time: Timestamp) -> String {
+    formatted(time, "%Y-%m-%d %H:%M:%S UTC")
+}
+
+/// `2026-11-28`, in UTC.
+pub(super) fn date(time: Timestamp) -> String {
+    formatted(time, "%Y-%m-%d")
+}
+
+/// In whole seconds.
+pub(super) fn timestamp(time: SystemTime) -> Timestamp {
+    Timestamp::from_seconds(time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs()))
+}
+
+fn formatted(time: Timestamp, format: &str) -> String {
+    let known = i64::try_from(time.seconds()).ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+    known.map_or_else(|| format!("{} s after 1970", time.seconds()), |time| time.strftime(format).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_to_be_seen_is_escaped() {
+        assert_eq!(shown("O'Brien \"Jürg\" \\ 日本\nb"), "O'Brien \"Jürg\" \\ 日本\nb");
+        assert_eq!(shown("a\u{1b}[31m\u{202e}b\u{2066}\u{200b}\t"), "a\\u{1b}[31m\\u{202e}b\\u{2066}\\u{200b}\\t");
+    }
+
+    #[test]
+    fn times_are_as_exact_as_anybody_asks() {
+        let at = Timestamp::from_seconds;
+        let now = 1_800_000_000;
+        for (seconds, words) in [(0, "0 s ago"), (59, "59 s ago"), (60, "1 min ago"), (7199, "1 h ago"), (90_000, "1 day ago")] {
+            assert_eq!(ago(at(now), at(now - seconds)), words);
+        }
+        assert_eq!(ago(at(now), at(now + 5)), "0 s ago", "the clock was set back");
+        assert_eq!(ago(at(now), at(0)), "1970-01-01 00:00:00 UTC");
+        assert_eq!(moment(at(u64::MAX)), "18446744073709551615 s after 1970");
+    }
+}
