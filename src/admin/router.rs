@@ -3,7 +3,7 @@
 use axum::{Router, middleware};
 use http::StatusCode;
 
-use super::{Admin, account, assets, consumers, guard, health, metrics, same_origin, set_up, sign_in};
+use super::{Admin, account, assets, consumers, files, guard, health, metrics, refusals, same_origin, set_up, sign_in};
 
 /// All routes, guarded.
 pub(super) fn router(admin: Admin) -> Router {
@@ -15,6 +15,8 @@ pub(super) fn router(admin: Admin) -> Router {
         .merge(set_up::routes())
         .merge(account::routes())
         .merge(consumers::routes())
+        .merge(files::routes())
+        .merge(refusals::routes())
         .fallback(nothing_here)
         .layer(middleware::from_fn(same_origin::require));
     guard::guarded(routes, admin)
