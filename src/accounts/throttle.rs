@@ -16,7 +16,7 @@ pub struct Throttle(Mutex<Tables>);
 struct Tables {
     /// By a hash, so that a name's length is not the caller's to choose; whether a user has the name does not matter.
     names: HashMap<SecretHash, Failures>,
-    /// `None`: whoever may open the Unix socket.
+    /// `None`: whoever is on this machine. All of 127.0.0.0/8 is his.
     addresses: HashMap<Option<IpAddr>, Failures>,
 }
 
@@ -42,7 +42,7 @@ impl Throttle {
     /// # Errors
     /// How long until there is one.
     pub fn attempt(&self, name: &str, address: Option<IpAddr>, now: Duration) -> Result<Attempt, Duration> {
-        let name = SecretHash::of(name);
+        let (name, address) = (SecretHash::of(name), address.filter(|address| !address.is_loopback()));
         let mut tables = self.lock();
         let waits = [waiting(&tables.names, &name, now), waiting(&tables.addresses, &address, now)];
         if let Some(wait) = waits.into_iter().flatten().max() {
@@ -148,6 +148,10 @@ mod tests {
         let allowed = (0..100).filter(|n| throttle.attempt("ada", Some([10, 0, 0, *n].into()), at(0)).is_ok()).count();
         assert_eq!(allowed, FREE_PER_NAME as usize);
         assert!(throttle.attempt("bob", None, at(0)).is_ok(), "another name, another way in");
+        let throttle = Throttle::default();
+        let allowed =
+            (0..100).filter(|n| throttle.attempt(&format!("u{n}"), Some([127, 0, 0, *n].into()), at(0)).is_ok()).count();
+        assert_eq!(allowed, FREE_PER_ADDRESS as usize, "who is on this machine has many addresses");
     }
 
     #[test]
