@@ -62,7 +62,7 @@ fn is_loopback(host: &Authority, port: u16) -> bool {
 }
 
 /// On every answer. Pages have styles, scripts and images of our own alone, send forms to us alone, and stand in no frame.
-const HEADERS: [(HeaderName, &str); 5] = [
+const HEADERS: [(HeaderName, &str); 7] = [
     (
         CONTENT_SECURITY_POLICY,
         "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; \
@@ -73,6 +73,9 @@ const HEADERS: [(HeaderName, &str); 5] = [
     // Not no-referrer: with that, forms of our own pages say that they come from nowhere (`Origin: null`).
     (REFERRER_POLICY, "same-origin"),
     (CACHE_CONTROL, "no-store"),
+    // Other sites' pages, those of other ports of this machine among them, neither hold our windows nor load what we answer.
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
 /// A form with a consumer's keys takes some kilobytes.

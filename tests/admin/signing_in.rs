@@ -289,6 +289,8 @@ fn no_page_stands_in_a_frame_or_loads_anything_from_elsewhere() {
         assert!(!policy.contains("unsafe-inline"), "{policy}");
         assert_eq!(answer.field("x-frame-options"), Some("DENY"));
         assert_eq!(answer.field("cache-control"), Some("no-store"));
+        assert_eq!(answer.field("cross-origin-resource-policy"), Some("same-origin"));
+        assert_eq!(answer.field("cross-origin-opener-policy"), Some("same-origin"));
         let text = answer.text();
         for odd in ["<script", "<style", "style=", " onclick", "http://", "https://", "//"] {
             let is_comment = answer.field("content-type").unwrap().starts_with("text/css") && odd == "//";
