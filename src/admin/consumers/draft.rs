@@ -268,7 +268,7 @@ mod tests {
             let form = ConsumerForm { rate_requests: requests.into(), rate_per: per.into(), ..ConsumerForm::new() };
             let mut errors = FieldErrors::default();
             form.draft(&mut errors);
-            assert_eq!(errors.list().iter().map(|error| error.field).collect::<Vec<_>>(), wrong);
+            assert_eq!(errors.list().iter().map(|error| &*error.field).collect::<Vec<_>>(), wrong);
         }
     }
 }
