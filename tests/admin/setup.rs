@@ -1,9 +1,11 @@
 //! The first administrator, by the link in the log.
 
+use std::process::{Command, Stdio};
+
 use serde_json::Value;
 
 use crate::browser::{Browser, PASSWORD, Site, hidden};
-use crate::support::Response;
+use crate::support::{Backend, Gateway, Response};
 
 /// The path of the link that the gateway printed.
 #[track_caller]
@@ -122,4 +124,29 @@ fn a_form_from_elsewhere_makes_no_administrator() {
     assert_eq!(site.browser().post(&link, &with).status, 403, "in another browser");
     assert!(!site.gateway.folder().join("admin-users.yaml").exists());
     assert_eq!(browser.post(&link, &with).status, 303);
+}
+
+#[test]
+fn through_a_unix_socket_it_is_the_same() {
+    let backend = Backend::start();
+    let gateway = Gateway::builder().upstream(&backend).setting("admin: { listen: unix:admin.sock }").start();
+    let line = gateway.wait_for_line("this link makes the first administrator");
+    let link = serde_json::from_str::<Value>(&line).unwrap()["link"].as_str().unwrap().to_owned();
+    assert!(link.starts_with("/setup/"), "what stands before it only the administrator knows: {link}");
+    let curl = |arguments: &[&str], path: &str| {
+        let mut command = Command::new("curl");
+        command.current_dir(gateway.folder()).args(["--silent", "--unix-socket", "admin.sock", "-b", "jar", "-c", "jar"]);
+        command.args(["-w", "%{http_code}"]).args(arguments).arg(format!("http://gateway.example{path}"));
+        String::from_utf8(command.stdin(Stdio::null()).output().unwrap().stdout).unwrap()
+    };
+    let csrf = format!("csrf={}", hidden(&curl(&[], &link), "csrf"));
+    let (password, again) = (format!("password={PASSWORD}"), format!("again={PASSWORD}"));
+    let form = ["-d", "name=ada", "--data-urlencode", &csrf, "--data-urlencode", &password, "--data-urlencode", &again];
+    let from = |origin: &str| [&["-H", origin], &form[..]].concat().iter().map(ToString::to_string).collect::<Vec<_>>();
+    for (origin, status) in [("Origin: http://evil.example", "403"), ("Origin: http://gateway.example", "303")] {
+        let arguments = from(origin);
+        let answer = curl(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), &link);
+        assert!(answer.ends_with(status), "{origin}: {answer}");
+    }
+    assert!(curl(&[], "/account").contains("You are signed in as <strong>ada</strong>"));
 }

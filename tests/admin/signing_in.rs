@@ -328,3 +328,24 @@ fn neither_passwords_nor_tokens_nor_cookies_are_in_log_or_files() {
         }
     }
 }
+
+#[test]
+fn the_audit_log_may_be_a_file_of_its_own_and_is_opened_again_after_a_rotation() {
+    let site = Site::with(|builder| builder.setting("log: { audit: audit.log }"));
+    site.admin(&["add-user", "ada", "--password-stdin"], PASSWORD);
+    let (file, moved) = (site.gateway.folder().join("audit.log"), site.gateway.folder().join("audit.log.1"));
+    let has = |file: &std::path::Path, action: &str| {
+        let text = fs::read_to_string(file).unwrap_or_default();
+        text.lines().any(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["audit"] == action)
+    };
+    let mut browser = site.signed_in();
+    eventually("the sign-in is in the file", || has(&file, "sign_in").then_some(()));
+    assert!(has(&file, "add_user"), "beside what the command wrote into it");
+    fs::rename(&file, &moved).unwrap();
+    site.gateway.signal("HUP");
+    eventually("a new file", || file.exists().then_some(()));
+    browser.sign_out();
+    eventually("the sign-out is in the new file", || has(&file, "sign_out").then_some(()));
+    assert!(!has(&moved, "sign_out"));
+    assert_eq!(site.audit(), Vec::<serde_json::Value>::new(), "nothing of it is on standard error");
+}
