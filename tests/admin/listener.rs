@@ -178,6 +178,14 @@ fn heads_and_bodies_have_a_size() {
     let address = gateway.admin_address();
     let long = format!("GET /healthz HTTP/1.1\r\nHost: {address}\r\nX: {}\r\n\r\n", "x".repeat(64 * 1024));
     assert_eq!(Client::connect(address).ask(long).status, 431);
+    // A form that says how long it is, and one that does not.
+    let form = "Content-Type: application/x-www-form-urlencoded";
+    let (fits, too_long) = (format!("a={}", "x".repeat(1000 * 1024)), format!("a={}", "x".repeat(1100 * 1024)));
+    assert_ne!(gateway.ask_admin("POST", "/sign-in", &[form], &fits).status, 413);
+    assert_eq!(gateway.ask_admin("POST", "/sign-in", &[form], &too_long).status, 413);
+    let head = format!("POST /sign-in HTTP/1.1\r\nHost: {address}\r\n{form}\r\nTransfer-Encoding: chunked\r\n\r\n");
+    let chunked = format!("{head}{:x}\r\n{too_long}\r\n0\r\n\r\n", too_long.len());
+    assert_eq!(Client::connect(address).ask(chunked).status, 413);
     // Nobody reads a body that nobody asked for.
     let flood = send_a_lot(address);
     assert!(flood < 16 * 1024 * 1024, "{flood} bytes were taken");
