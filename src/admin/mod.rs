@@ -4,6 +4,7 @@
 //! here ever waits for.
 
 mod account;
+mod api;
 mod assets;
 pub mod change;
 mod connection;

@@ -3,7 +3,7 @@
 use axum::{Router, middleware};
 use http::StatusCode;
 
-use super::{Admin, account, assets, consumers, files, guard, health, metrics, refusals, same_origin, set_up, sign_in};
+use super::{Admin, account, api, assets, consumers, files, guard, health, metrics, refusals, same_origin, set_up, sign_in};
 
 /// All routes, guarded.
 pub(super) fn router(admin: Admin) -> Router {
@@ -17,6 +17,7 @@ pub(super) fn router(admin: Admin) -> Router {
         .merge(consumers::routes())
         .merge(files::routes())
         .merge(refusals::routes())
+        .merge(api::routes())
         .fallback(nothing_here)
         .layer(middleware::from_fn(same_origin::require));
     guard::guarded(routes, admin)

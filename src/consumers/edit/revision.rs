@@ -11,7 +11,7 @@ pub struct Revision(u128);
 
 impl Revision {
     /// Of these bytes.
-    pub(super) fn of(bytes: &[u8]) -> Self {
+    pub fn of(bytes: &[u8]) -> Self {
         let digest = Sha256::digest(bytes);
         Self(digest.iter().take(16).fold(0, |sum, byte| sum << 8 | u128::from(*byte)))
     }
