@@ -108,6 +108,55 @@ mod tests {
     }
 
     #[test]
+    fn what_was_worked_off_is_forgotten_and_the_rest_is_not() {
+        let mut failures = FailedSignatures::default();
+        let (address, key) = ("192.0.2.1".parse().unwrap(), |text| ConsumerKey::new(text).unwrap());
+        failures.record(address, &key("once"));
+        (0..BURST * 2).for_each(|_| failures.record(address, &key("flood")));
+        failures.sweep();
+        assert_eq!(failures.pairs.load(Ordering::Relaxed), 2);
+        pass(&mut failures, INTERVAL * BURST / 2);
+        failures.sweep();
+        assert_eq!((failures.pairs.load(Ordering::Relaxed), failures.worked_off.len()), (1, 1));
+        assert!(failures.check(address, &key("flood")).is_err());
+        pass(&mut failures, INTERVAL * BURST);
+        assert!(failures.check(address, &key("flood")).is_ok());
+        pass(&mut failures, INTERVAL * BURST);
+        failures.sweep();
+        assert_eq!((failures.pairs.load(Ordering::Relaxed), failures.worked_off.len()), (0, 0));
+    }
+
+    /// As if that long had passed.
+    fn pass(failures: &mut FailedSignatures, time: Duration) {
+        failures.started -= time;
+    }
+
+    #[test]
+    fn beyond_the_bound_no_pair_is_counted_and_those_that_are_go_on() {
+        let failures = FailedSignatures::default();
+        let (address, key) = (|number: u32| IpAddr::from(number.to_be_bytes()), ConsumerKey::new("a").unwrap());
+        let bound = u32::try_from(MAX_PAIRS).unwrap();
+        (0..bound + 10).for_each(|number| failures.record(address(number), &key));
+        assert_eq!((failures.worked_off.len(), failures.pairs.load(Ordering::Relaxed)), (MAX_PAIRS, MAX_PAIRS));
+        for number in [bound - 1, bound] {
+            (0..BURST * 2).for_each(|_| failures.record(address(number), &key));
+        }
+        assert!(failures.check(address(bound - 1), &key).is_err());
+        assert!(failures.check(address(bound), &key).is_ok());
+    }
+
+    #[test]
+    fn a_host_of_ipv6_has_a_whole_network_of_addresses() {
+        let failures = FailedSignatures::default();
+        let key = ConsumerKey::new("a").unwrap();
+        for number in 0..u16::try_from(BURST * 2).unwrap() {
+            failures.record(Ipv6Addr::new(0x2001, 0xdb8, 0, 1, number, 2, 3, 4).into(), &key);
+        }
+        assert!(failures.check("2001:db8:0:1::9".parse().unwrap(), &key).is_err());
+        assert!(failures.check("2001:db8:0:2::9".parse().unwrap(), &key).is_ok());
+    }
+
+    #[test]
     fn a_few_failures_stop_nobody() {
         let failures = FailedSignatures::default();
         let (address, key) = ("2001:db8::1".parse().unwrap(), ConsumerKey::new("a").unwrap());

@@ -315,6 +315,54 @@ mod tests {
     }
 
     #[test]
+    fn a_header_that_only_resembles_one_of_those_stays() {
+        // As long as the identity header, and as the beginnings of what decides.
+        let alike =
+            ["x-requested-with", "content-location", "x-oauth-consumers", "x-forward", "x-originals", "x-rewritten", "cookie"];
+        let lines = alike.map(|name| (name, "1"));
+        let mut expected: Vec<String> = alike.map(str::to_owned).into();
+        expected.sort();
+        assert_eq!(stripped(&lines, false), expected);
+    }
+
+    #[test]
+    fn a_trusted_peers_request_id_is_kept_if_it_is_sound() {
+        let id = |lines: &[&str], believed| {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append(X_REQUEST_ID, line.parse().unwrap());
+            }
+            request_id(&headers, believed, || HeaderValue::from_static("fresh"))
+        };
+        let (longest, longer) = ("x".repeat(MAX_REQUEST_ID), "x".repeat(MAX_REQUEST_ID + 1));
+        assert_eq!(id(&["abc-1"], true), "abc-1");
+        assert_eq!(id(&[&longest], true), longest);
+        for (lines, believed) in
+            [(&["abc-1"][..], false), (&[&*longer], true), (&["a b"], true), (&["\u{e9}"], true), (&[""], true), (&[], true)]
+        {
+            assert_eq!(id(lines, believed), "fresh", "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn an_upgrade_is_one_line_that_connection_names() {
+        let asked = |connection: &[&'static str], upgrade: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for (name, lines) in [(CONNECTION, connection), (UPGRADE, upgrade)] {
+                for line in lines {
+                    headers.append(&name, HeaderValue::from_static(line));
+                }
+            }
+            websocket_upgrade(&headers).is_some()
+        };
+        assert!(asked(&["keep-alive", "x, upgrade"], &["websocket"]));
+        assert!(!asked(&["keep-alive"], &["websocket"]), "not named");
+        assert!(!asked(&[], &["websocket"]), "not named");
+        assert!(!asked(&["upgrade"], &["websocket", "websocket"]), "two lines");
+        assert!(!asked(&["upgrade"], &[]));
+    }
+
+    #[test]
     fn only_a_websocket_upgrade_is_passed_on() {
         let asked = |protocol: &'static str| {
             let mut headers = HeaderMap::new();
