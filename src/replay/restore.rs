@@ -256,6 +256,7 @@ mod tests {
         state.clock.advance(61);
         assert_eq!(table.sweep(WINDOW).unwrap(), 1);
         assert_eq!((table.live(), state.files()), (0, vec![]));
+        assert!(Mark::read(&state.directory()).unwrap().unwrap().buckets.is_empty(), "the mark asks for no file that is gone");
         drop(table);
         let (table, memory) = state.open();
         assert_eq!(memory, Memory::Whole { nonces: 0 });

@@ -398,6 +398,32 @@ mod tests {
     }
 
     #[test]
+    fn a_replay_gives_back_the_place_that_it_took_and_no_other() {
+        let (table, _) = table();
+        let shares = Shares { of_consumer: 3, ..SHARES };
+        let nonces = ["1", "2", "3", "4"].map(|nonce| id(&table, "a", NOW, nonce));
+        nonces[..2].iter().for_each(|id| assert_eq!(commit(&table, *id, shares), Ok(())));
+        (0..5).for_each(|_| assert_eq!(commit(&table, nonces[0], shares), Err(NonceRefused::Used)));
+        assert_eq!(commit(&table, nonces[2], shares), Ok(()));
+        assert_eq!(commit(&table, nonces[3], shares), Err(NonceRefused::ConsumerShareFull));
+        assert_eq!(table.live(), 3);
+    }
+
+    #[test]
+    fn a_bucket_that_is_dropped_gives_back_its_own_places_and_no_other() {
+        let (table, clock) = table();
+        let shares = Shares { of_consumer: 3, ..SHARES };
+        for (stamp, nonce) in [(NOW - 290, "1"), (NOW - 290, "2"), (NOW + 300, "3")] {
+            assert_eq!(commit(&table, id(&table, "a", stamp, nonce), shares), Ok(()));
+        }
+        clock.advance(400);
+        assert_eq!(table.sweep(WINDOW).unwrap(), 2);
+        for (nonce, outcome) in [("4", Ok(())), ("5", Ok(())), ("6", Err(NonceRefused::ConsumerShareFull))] {
+            assert_eq!(commit(&table, id(&table, "a", NOW + 300, nonce), shares), outcome, "{nonce}");
+        }
+    }
+
+    #[test]
     fn consumer_token_stamp_and_nonce_each_make_another_nonce() {
         let (table, _) = table();
         let nonce = |text: &str| Nonce::new(text).unwrap();
