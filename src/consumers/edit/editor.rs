@@ -219,7 +219,7 @@ impl Editor {
         check_size(&after.documents, self.rules.max_size)?;
         let loaded = after.load(&self.rules.policy(was.as_ref().map(|was| &was.list)))?;
         if let Some(old) = old {
-            still_there(old, key)?;
+            self.check_still_there(old, key)?;
         }
         commit(before, &new, fate)?;
         let place = after.find(key).map(|found| after.line(found.document, found.index));
@@ -235,6 +235,18 @@ impl Editor {
             file: new.file().to_owned(),
         })
     }
+
+    /// Somebody whose editor knows nothing of our lock may have written meanwhile.
+    fn check_still_there(&self, old: &Document, key: &str) -> Result<(), EditError> {
+        let bytes = fs::read(old.file()).map_err(|error| EditError::Io { path: old.file().to_owned(), error })?;
+        if bytes == old.bytes() {
+            return Ok(());
+        }
+        let snapshot = self.read()?;
+        let loaded = snapshot.load(&self.rules.policy(None))?;
+        let now = self.entry_now(&snapshot, &loaded, key);
+        Err(EditError::Conflict(Box::new(Conflict { key: key.to_owned(), now, revision: Some(Revision::of(&bytes)) })))
+    }
 }
 
 fn apply(document: &Document, step: Step<'_>) -> Result<String, EditError> {
@@ -243,16 +255,6 @@ fn apply(document: &Document, step: Step<'_>) -> Result<String, EditError> {
         line: line_of(document.text(), at),
         why,
     })
-}
-
-/// Somebody whose editor knows nothing of our lock may have written meanwhile.
-fn still_there(old: &Document, key: &str) -> Result<(), EditError> {
-    let bytes = fs::read(old.file()).map_err(|error| EditError::Io { path: old.file().to_owned(), error })?;
-    if bytes == old.bytes() {
-        return Ok(());
-    }
-    let revision = Some(Revision::of(&bytes));
-    Err(EditError::Conflict(Box::new(Conflict { key: key.to_owned(), now: None, revision })))
 }
 
 fn commit(before: &Snapshot, new: &Document, fate: FileFate) -> Result<(), EditError> {

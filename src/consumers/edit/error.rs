@@ -64,7 +64,7 @@ pub struct Conflict {
     pub key: String,
     /// The entry; `None` if it is gone.
     pub now: Option<Entry>,
-    /// The file's revision now.
+    /// The file's revision now; `None` if the consumer is in none.
     pub revision: Option<Revision>,
 }
 
@@ -90,9 +90,15 @@ impl fmt::Display for EditError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Problems(problems) => problems.fmt(f),
-            Self::Conflict(conflict) => match conflict.now {
-                Some(_) => write!(f, "the file of consumer {:?} was changed meanwhile", conflict.key),
-                None => write!(f, "consumer {:?} was removed meanwhile", conflict.key),
+            Self::Conflict(conflict) => match (&conflict.now, &conflict.revision) {
+                (Some(Entry { file, line, revision, .. }), _) => {
+                    let (key, file) = (&conflict.key, file.display());
+                    write!(f, "the file of consumer {key:?} was changed meanwhile: see {file}:{line}, at revision {revision}")
+                }
+                (None, Some(_)) => {
+                    write!(f, "the file was changed by somebody else while consumer {:?} was written", conflict.key)
+                }
+                (None, None) => write!(f, "consumer {:?} was removed meanwhile", conflict.key),
             },
             Self::ReadOnly(why) => f.write_str(why),
             Self::UnknownKey { key, near: None } => write!(f, "there is no consumer {key:?}"),
