@@ -1,4 +1,4 @@
-//! The README's commands, run as they stand.
+//! The commands of the README and of docs/consumers.md, run as they stand.
 //!
 //! A section's blocks marked `sh test` are one script, run in an empty folder that has the section's `yaml NAME` blocks as files
 //! and the built program on its path. A comment at the end of a line is what the line must print.
@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-/// A `##` section of the README with what is to be tested in it.
+/// A `##` section of a page with what is to be tested in it.
 #[derive(Default)]
 struct Section {
     title: String,
@@ -29,7 +29,7 @@ struct Block {
 
 #[test]
 fn every_command_works_as_it_stands() {
-    let sections = sections();
+    let sections = sections("README.md");
     let tested: Vec<&Section> = sections.iter().filter(|section| !section.script.is_empty()).collect();
     assert!(tested.len() >= 2, "the README has lost its tested commands");
     for port in [2990, 8080] {
@@ -39,6 +39,14 @@ fn every_command_works_as_it_stands() {
     for section in tested {
         section.run();
     }
+}
+
+#[test]
+fn every_command_about_consumers_works_as_it_stands() {
+    let sections = sections("docs/consumers.md");
+    let tested: Vec<&Section> = sections.iter().filter(|section| !section.script.is_empty()).collect();
+    assert!(tested.len() >= 5, "docs/consumers.md has lost its tested commands");
+    tested.into_iter().for_each(Section::run);
 }
 
 #[test]
@@ -85,11 +93,11 @@ impl Section {
     }
 }
 
-/// The README by sections. What is not tested must be one of the few commands that a test cannot run.
-fn sections() -> Vec<Section> {
-    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+/// A page by sections. What is not tested must be one of the few commands that a test cannot run.
+fn sections(page: &str) -> Vec<Section> {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).unwrap();
     let mut sections = Vec::new();
-    for text in readme.split("\n## ") {
+    for text in page.split("\n## ") {
         let mut section = Section { title: text.lines().next().unwrap_or_default().to_owned(), ..Section::default() };
         for block in blocks(text) {
             match block.info.split_once(' ') {
