@@ -3,11 +3,14 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests: whatever goes wrong here ends one")]
 
 mod accounts_cli;
+mod api;
+mod api_refusals;
 mod browser;
 mod chromium;
 mod health;
 mod listener;
 mod metrics;
+mod program;
 mod setup;
 mod signing_in;
 #[path = "../support/mod.rs"]
