@@ -484,6 +484,17 @@ mod tests {
     }
 
     #[test]
+    fn a_nonce_is_kept_to_the_last_second_of_its_window_while_the_wall_clock_is_ahead() {
+        let (table, clock) = table();
+        assert_eq!(commit(&table, id(&table, "a", NOW, "n"), SHARES), Ok(()));
+        clock.set_wall(NOW + 100_000);
+        clock.advance(WINDOW.max_age);
+        assert_eq!(table.sweep(WINDOW).unwrap(), 0, "at the true time its stamp may still be sent");
+        clock.advance(1);
+        assert_eq!(table.sweep(WINDOW).unwrap(), 1);
+    }
+
+    #[test]
     fn a_forgotten_time_stays_refused_when_the_clock_is_set_back() {
         let (table, clock) = table();
         let id = id(&table, "a", NOW, "n");

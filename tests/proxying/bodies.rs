@@ -75,8 +75,26 @@ fn framing_stays_what_it_was() {
     admitted(&gateway, "no body", &by_reporting().get("/none"));
     let got = backend.last_request();
     assert_eq!((got.field("Transfer-Encoding"), got.field("Content-Length")), (None, None));
-    admitted(&gateway, "an empty body", &by_reporting().post("/none").body("a/b", ""));
-    assert_eq!(backend.last_request().field("Content-Length"), Some("0"));
+}
+
+/// RFC 9110 §8.6: where a body is usual, or was spoken of, it is said that there is none.
+#[test]
+fn no_body_is_said_to_be_none_where_one_is_expected() {
+    let backend = Backend::start();
+    let gateway = Gateway::in_front_of(&backend);
+    for (method, line, length) in [
+        ("POST", "Content-Length: 0", Some("0")),
+        ("POST", "X-No: length", Some("0")),
+        ("PUT", "X-No: length", Some("0")),
+        ("PATCH", "X-No: length", Some("0")),
+        ("GET", "Content-Length: 0", Some("0")),
+        ("GET", "X-No: length", None),
+        ("DELETE", "X-No: length", None),
+    ] {
+        admitted(&gateway, line, &by_reporting().method(method).line(line));
+        let got = backend.last_request();
+        assert_eq!((got.field("Content-Length"), got.field("Transfer-Encoding")), (length, None), "{method}, {line}");
+    }
 }
 
 #[test]
