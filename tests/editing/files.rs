@@ -4,7 +4,11 @@ use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::process::Command;
 
+use rustix::fs::{XattrFlags, getxattr, setxattr};
+
 use crate::desk::{Desk, Screen, adding, two};
+
+const ACCESS_LIST: &str = "system.posix_acl_access";
 
 #[test]
 fn only_the_changed_value_differs() {
@@ -43,6 +47,20 @@ fn mode_and_owner_stay() {
     let after = fs::metadata(desk.place()).unwrap();
     assert_ne!(after.ino(), before.ino(), "the file is a new one");
     assert_eq!((after.mode(), after.uid(), after.gid()), (before.mode(), before.uid(), before.gid()));
+}
+
+#[test]
+fn an_access_list_stays() {
+    let desk = Desk::with_two();
+    // acl(5) as it is kept: version 2, then tag, permissions and id of each entry. The owner's group may do nothing.
+    let entries = [(1u16, 6u16, u32::MAX), (2, 4, 4242), (4, 0, u32::MAX), (16, 4, u32::MAX), (32, 0, u32::MAX)];
+    let entry = |(tag, may, id): (u16, u16, u32)| [&tag.to_le_bytes()[..], &may.to_le_bytes(), &id.to_le_bytes()].concat();
+    let list: Vec<u8> = 2u32.to_le_bytes().into_iter().chain(entries.into_iter().flat_map(entry)).collect();
+    setxattr(desk.place(), ACCESS_LIST, &list, XattrFlags::empty()).unwrap();
+    desk.done(&["edit", "reports", "--disabled"]);
+    let mut kept = [0; 64];
+    let length = getxattr(desk.place(), ACCESS_LIST, &mut kept[..]).unwrap();
+    assert_eq!(kept[..length], list);
 }
 
 #[test]

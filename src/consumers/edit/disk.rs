@@ -7,7 +7,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::fs::{Access, XattrFlags, access, fsetxattr, getxattr, listxattr};
+use rustix::fs::{Access, XattrFlags, access, fsetxattr, getxattr, getxattr_query, listxattr, listxattr_query};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
@@ -145,13 +145,13 @@ type Attribute = (CString, Vec<u8>);
 
 /// An access list (ACL) and whatever else hangs on a file: without it the mode would let in others than before.
 fn attributes(real: &Path) -> io::Result<Vec<Attribute>> {
-    let mut names = vec![0; listxattr(real, &mut [] as &mut [u8]).or_else(|error| none_of(error, 0))?];
+    let mut names = vec![0; listxattr_query(real).or_else(|error| none_of(error, 0))?];
     let length = if names.is_empty() { 0 } else { listxattr(real, &mut names[..])? };
     let names = names[..length].split(|byte| *byte == 0).filter(|name| !name.is_empty()).map(CString::new);
     names
         .map(|name| {
             let name = name?;
-            let mut value = vec![0; getxattr(real, &name, &mut [] as &mut [u8])?];
+            let mut value = vec![0; getxattr_query(real, &name)?];
             let length = if value.is_empty() { 0 } else { getxattr(real, &name, &mut value[..])? };
             value.truncate(length);
             Ok((name, value))
