@@ -1,4 +1,4 @@
-//! The commands of the README and of docs/consumers.md, run as they stand.
+//! The commands of the README, of docs/consumers.md and of docs/api.md, run as they stand.
 //!
 //! A section's blocks marked `sh test` are one script, run in an empty folder that has the section's `yaml NAME` blocks as files
 //! and the built program on its path. A comment at the end of a line is what the line must print.
@@ -46,6 +46,17 @@ fn every_command_about_consumers_works_as_it_stands() {
     let sections = sections("docs/consumers.md");
     let tested: Vec<&Section> = sections.iter().filter(|section| !section.script.is_empty()).collect();
     assert!(tested.len() >= 5, "docs/consumers.md has lost its tested commands");
+    tested.into_iter().for_each(Section::run);
+}
+
+#[test]
+fn every_call_of_the_api_works_as_it_stands() {
+    let sections = sections("docs/api.md");
+    let tested: Vec<&Section> = sections.iter().filter(|section| !section.script.is_empty()).collect();
+    assert!(
+        tested.iter().map(|section| section.script.matches("curl ").count()).sum::<usize>() >= 10,
+        "docs/api.md has lost its calls"
+    );
     tested.into_iter().for_each(Section::run);
 }
 
