@@ -11,6 +11,7 @@ mod health;
 mod listener;
 mod metrics;
 mod program;
+mod schemathesis;
 mod setup;
 mod signing_in;
 #[path = "../support/mod.rs"]

@@ -36,6 +36,14 @@ pub fn sslyze() -> Command {
     command
 }
 
+/// schemathesis, which makes requests of an API's description and looks whether the answers are described.
+#[track_caller]
+pub fn schemathesis() -> Command {
+    let mut command = Command::new(installed("schemathesis/bin/schemathesis"));
+    command.arg("--config-file").arg(scripts().join("schemathesis.toml")).stdin(Stdio::null());
+    command
+}
+
 fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop")
 }
