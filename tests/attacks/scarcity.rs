@@ -13,6 +13,8 @@ fn never_keeps_a_connection() -> Backend {
     Backend::scripted(|wire| {
         if wire.request().is_some() {
             wire.send(&response(200, &[("Connection", "close")], b"ok"));
+            wire.finish();
+            wire.until_closed();
         }
     })
 }
@@ -30,6 +32,7 @@ fn f40_a_request_that_finds_no_descriptor_is_answered_and_a_reload_that_finds_no
     let gateway = Gateway::builder().upstream(&backend).consumer(one.clone()).start();
     let mut client = gateway.client();
     assert_eq!(client.ask(by_one("/before").bytes()).status, 200);
+    backend.wait("the connection to the backend is over", |records| records.first()?.end);
     let arrived = backend.byte_count();
     // Descriptors below the limit may be free, so the lowest number that is not in use sets it.
     set_limit(&gateway, &format!("nofile={}:", first_free(&gateway)));
@@ -69,8 +72,8 @@ fn f40_with_little_memory_it_lives_through_all_that_its_limits_let_in() {
         }
         for (client, flood) in clients.iter_mut().zip(FLOODS.iter().cycle()) {
             client.finish();
-            let answer = client.response_to("POST");
-            assert!(flood.statuses.contains(&answer.status), "{}: {} {}", flood.what, answer.status, answer.text());
+            let end = client.try_response_to("POST").map(|answer| answer.status);
+            assert!(flood.ends.contains(&end), "{}: {end:?}", flood.what);
         }
         assert_eq!(gateway.ask(&by_one("/good")).status, 200);
     }
@@ -82,22 +85,28 @@ fn f40_with_little_memory_it_lives_through_all_that_its_limits_let_in() {
 struct Flood {
     what: &'static str,
     bytes: fn() -> Vec<u8>,
-    statuses: &'static [u16],
+    /// Statuses; `None`: closed without an answer.
+    ends: &'static [Option<u16>],
 }
 
 const FLOODS: [Flood; 4] = [
     Flood {
         what: "a form of 1 MiB that is never whole",
         bytes: || form_of(&vec![b'x'; 1024 * 1024 - 1], 1024 * 1024),
-        statuses: &[400, 503],
+        ends: &[Some(400), Some(503)],
     },
-    Flood { what: "a form of 100 MiB", bytes: || form_of(&vec![b'x'; 2 * 1024 * 1024], 100 * 1024 * 1024), statuses: &[413] },
+    Flood { what: "a form of 100 MiB", bytes: || form_of(&vec![b'x'; 2 * 1024 * 1024], 100 * 1024 * 1024), ends: &[Some(413)] },
     Flood {
         what: "a head of 1 MiB",
         bytes: || [b"GET / HTTP/1.1\r\nX: ", &vec![b'x'; 1024 * 1024][..]].concat(),
-        statuses: &[431],
+        // What is still coming when a broken head is answered resets the connection, and may take the answer with it.
+        ends: &[Some(431), None],
     },
-    Flood { what: "100,000 parameters", bytes: || form_of("a=1&".repeat(100_000).as_bytes(), 400_000), statuses: &[400, 503] },
+    Flood {
+        what: "100,000 parameters",
+        bytes: || form_of("a=1&".repeat(100_000).as_bytes(), 400_000),
+        ends: &[Some(400), Some(503)],
+    },
 ];
 
 fn form_of(begun: &[u8], length: usize) -> Vec<u8> {
