@@ -67,7 +67,7 @@ pub(super) async fn show(signed_in: SignedIn) -> Response {
 pub(super) async fn fetch(State(admin): State<Admin>, Submission { signed_in, fields }: Submission) -> Response {
     let wanted = Wanted::of(&fields);
     let allowed = Allowed { http: wanted.http, addresses: wanted.addresses.clone() };
-    let (user, host) = (signed_in.user.as_str(), wanted.host());
+    let (user, host) = (signed_in.user.as_str(), wanted.host().unwrap_or_default());
     tracing::info!(user, host, http = allowed.http, inside = ?allowed.addresses, "an application is asked who it is as a consumer");
     match Import::new(&wanted.base_url, allowed).fetch().await {
         Ok(found) => filled_in(&admin, &signed_in, &wanted, &found),
@@ -93,7 +93,8 @@ fn refused(signed_in: &SignedIn, wanted: &Wanted, error: &ImportError) -> Respon
     let mut errors = FieldErrors::default();
     let (message, hint) = (shown(&error.message()), sentence(&shown(&error.hint())));
     // A host's name stays as it is.
-    let message = if message.starts_with(&wanted.host()) { message } else { sentence(&message) };
+    let begins_with_host = wanted.host().is_some_and(|host| message.starts_with(&host));
+    let message = if begins_with_host { message } else { sentence(&message) };
     let inside = match error {
         ImportError::Inside { addresses, .. } => {
             errors.add(inside_id(0), format!("{message}. If the application really is there, check the address below"));
@@ -141,9 +142,8 @@ impl Wanted {
     }
 
     /// For the log, which is not to have a password that stands in the URL.
-    fn host(&self) -> String {
-        let url = url::Url::parse(&self.base_url).ok();
-        url.and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
+    fn host(&self) -> Option<String> {
+        url::Url::parse(&self.base_url).ok()?.host_str().map(str::to_owned)
     }
 }
 
