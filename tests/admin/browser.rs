@@ -44,7 +44,13 @@ impl Site {
     /// A gateway that ada can sign in to.
     #[track_caller]
     pub(crate) fn with_ada() -> Self {
-        let site = Self::without_users();
+        Self::with_ada_and(|builder| builder)
+    }
+
+    /// The same, with more settings.
+    #[track_caller]
+    pub(crate) fn with_ada_and(settings: impl FnOnce(Builder) -> Builder) -> Self {
+        let site = Self::with(settings);
         site.admin(&["add-user", "ada", "--password-stdin"], PASSWORD);
         site
     }

@@ -14,7 +14,13 @@ fn visit(site: &Site, width: u32) -> Value {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/admin/chromium.py");
     let base = format!("http://{}", site.address);
     let mut command = Command::new("python3");
-    command.arg(script).arg(&base).arg(format!("{base}{}", link(site))).arg(width.to_string());
+    // The script beside it would leave its bytecode in the source tree.
+    command
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .arg(script)
+        .arg(&base)
+        .arg(format!("{base}{}", link(site)))
+        .arg(width.to_string());
     let output = command.stdin(Stdio::null()).output().unwrap();
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "chromium and chromedriver are needed (./tests/run installs them): {told}");

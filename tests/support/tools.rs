@@ -28,6 +28,12 @@ pub fn node(script: &str) -> Command {
     command
 }
 
+/// A file of a Node package.
+#[track_caller]
+pub fn node_module(path: &str) -> PathBuf {
+    installed(&format!("node_modules/{path}"))
+}
+
 /// sslyze, which looks for weaknesses of a TLS server.
 #[track_caller]
 pub fn sslyze() -> Command {
