@@ -152,6 +152,31 @@ fn c25_neither_the_method_nor_the_cap_of_failures_tells_consumers_apart_where_co
     backend.assert_untouched();
 }
 
+/// What is in a form decides on the signature, so it is asked for; who asks for none betrays that there is no such consumer.
+#[test]
+fn c25_a_form_of_an_unknown_consumer_is_asked_for_like_any_others_where_configured() {
+    let backend = Backend::start();
+    for (reveal, nobodys) in [(true, "HTTP/1.1 401"), (false, "HTTP/1.1 100")] {
+        let setting = format!("refusals: {{ reveal_unknown_consumer: {reveal} }}");
+        let gateway = Gateway::builder().upstream(&backend).setting(&setting).start();
+        let first_line = |request: Signing| {
+            let bytes = request.post("/x").form("a=1").line("Expect: 100-continue").bytes();
+            let mut client = gateway.client();
+            client.send(&bytes[..bytes.len() - 3]);
+            String::from_utf8(client.take(12)).unwrap()
+        };
+        let wrong = STANDARD.encode([1; 256]);
+        assert_eq!(first_line(by_reporting().signature(&wrong)), "HTTP/1.1 100", "reveal: {reveal}");
+        assert_eq!(first_line(signed("nobody", &RSA_2048)), nobodys, "reveal: {reveal}");
+        // What can be judged of anybody is judged at once, of anybody.
+        for consumer in ["reporting", "nobody"] {
+            let first = first_line(signed(consumer, &RSA_2048).timestamp(1));
+            assert_eq!(first, "HTTP/1.1 401", "{consumer}, reveal: {reveal}");
+        }
+    }
+    backend.assert_untouched();
+}
+
 #[test]
 fn c26_a_flood_of_bad_signatures_locks_nobody_else_out() {
     let backend = Backend::start();
