@@ -256,8 +256,9 @@ mod tests {
 
     #[test]
     fn every_spelling_of_an_identity_header_goes() {
-        let spellings = ["x-forwarded-user", "x_forwarded_user", "x.forwarded.user", "x-forwarded_user", "x~forwarded!user"];
-        for name in spellings {
+        let user = ["x-forwarded-user", "x_forwarded_user", "x.forwarded.user", "x-forwarded_user", "x~forwarded!user"];
+        let consumer = ["x-oauth-consumer", "x_oauth_consumer", "x.oauth.consumer", "x-oauth_consumer", "x~oauth!consumer"];
+        for name in user.into_iter().chain(consumer) {
             assert_eq!(stripped(&[(name, "admin")], true), Vec::<String>::new(), "{name}");
         }
     }
