@@ -321,3 +321,17 @@ fn the_list_tells_what_each_consumer_did_in_the_last_hour() {
     });
     assert!(busy.contains(" s ago") && busy.contains("class=\"number\"><span>1<"), "{busy}");
 }
+
+#[test]
+fn a_key_with_a_blank_at_its_end_is_edited_and_not_the_one_without() {
+    let both = [Consumer::new(CONSUMER, &RSA_2048), Consumer::new("reporting ", &RSA_2048_OTHER)];
+    let site = Site::with_ada_and(|builder| both.into_iter().fold(builder, |builder, consumer| builder.consumer(consumer)));
+    let mut browser = site.signed_in();
+    let form = edit_form(&mut browser, "reporting+").set("description", "the other one");
+    let saved = browser.post("/consumers/edit", &form.fields());
+    assert_eq!(saved.field("location"), Some("/consumers/show?key=reporting+&done=saved"), "{}", saved.text());
+    let file = fs::read_to_string(site.gateway.consumers_file()).unwrap();
+    assert!(file.trim_end().ends_with("description: the other one") && file.matches("description").count() == 1, "{file}");
+    assert_eq!(answer(&site, &signed(CONSUMER, &RSA_2048)).0, 200);
+    assert_eq!(answer(&site, &signed(CONSUMER, &RSA_2048_OTHER)), (401, Some("signature_invalid".into())));
+}

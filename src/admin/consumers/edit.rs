@@ -56,6 +56,8 @@ pub(super) async fn show(State(admin): State<Admin>, signed_in: SignedIn, Query(
 pub(super) async fn edit(State(admin): State<Admin>, Extension(peer): Extension<Peer>, submission: Submission) -> Response {
     let Submission { signed_in, fields } = submission;
     let (mut form, mut errors) = (ConsumerForm::sent(&fields), FieldErrors::default());
+    // Nobody typed it: a blank at its end makes it another consumer's.
+    fields.text("key").clone_into(&mut form.key);
     let entry = match find(&admin, &form.key).await {
         Ok(entry) => entry,
         Err(error) => return failed(&signed_in, &error),
