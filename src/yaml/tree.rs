@@ -2,6 +2,8 @@
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
+use super::document::MAX_DEPTH;
+
 /// A document's values as ranges of bytes.
 #[derive(Debug)]
 pub struct Tree {
@@ -68,13 +70,17 @@ impl Tree {
     /// Walks a text of one document.
     ///
     /// # Errors
-    /// Where it stops being YAML 1.2. The parser that values come through bears more than this one.
+    /// Where it stops being YAML 1.2, of which the parser that values come through bears more than this one; or where it is deeper
+    /// than anything is read: what drops a tree calls itself for every level.
     pub fn of(text: &str) -> Result<Self, usize> {
         let mut builder =
             Builder { text, offsets: Offsets::of(text), open: Vec::new(), top: None, anchors: vec![], aliases: vec![] };
         for event in Parser::new_from_str(text) {
             let (event, span) = event.map_err(|error| builder.offsets.byte(error.marker().index()))?;
             builder.event(event, span);
+            if builder.open.len() > MAX_DEPTH {
+                return Err(builder.offsets.byte(span.start.index()));
+            }
         }
         Ok(Self { top: builder.top.ok_or(0usize)?, anchors: builder.anchors, aliases: builder.aliases })
     }
@@ -344,6 +350,15 @@ mod tests {
         let list = &tree.top.get("a").unwrap().value;
         assert_eq!(tree.used_outside(list.start, list.end), Some(text.find("*x").unwrap()));
         assert_eq!(tree.used_outside(0, text.len()), None);
+    }
+
+    #[test]
+    fn a_text_as_deep_as_a_million_levels_is_refused_and_breaks_nothing() {
+        for (open, close) in [("[", "]"), ("{a: ", "}"), ("- ", ""), ("? ", "")] {
+            let deep = |levels: usize| format!("{}x{}", open.repeat(levels), close.repeat(levels));
+            assert!(Tree::of(&deep(1_000_000)).is_err(), "{open}");
+            assert!(Tree::of(&deep(MAX_DEPTH)).is_ok(), "{open}");
+        }
     }
 
     #[test]
