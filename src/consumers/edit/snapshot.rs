@@ -9,6 +9,7 @@ use super::list;
 use super::outcome::FileFate;
 use crate::consumers::files;
 use crate::consumers::load::{self, LoadPolicy, Loaded};
+use crate::consumers::model::ConsumerKey;
 use crate::yaml::{Document, Problem, Problems, Tree};
 
 /// All files of a place.
@@ -66,11 +67,16 @@ impl Snapshot {
         self.all().find(|found| found.key() == Some(key))
     }
 
-    /// A key that was perhaps meant.
+    /// A key that was perhaps meant. The distance takes time in proportion to both lengths: it is asked only of keys that can be
+    /// near, and of none if there can't be such a key at all.
     pub(super) fn nearest(&self, key: &str) -> Option<String> {
-        let distance = |known: &str| strsim::damerau_levenshtein(&known.to_lowercase(), &key.to_lowercase());
-        let near = self.all().filter_map(|found| found.key().map(|known| (distance(known), known))).min()?;
-        (near.0 <= key.len().max(3) / 3).then(|| near.1.to_owned())
+        ConsumerKey::new(key)?;
+        let (most, lower) = (key.len().max(3) / 3, key.to_lowercase());
+        let distance = |known: &str| strsim::damerau_levenshtein(&known.to_lowercase(), &lower);
+        let can_be_near = |known: &&str| known.chars().count().abs_diff(key.chars().count()) <= most;
+        let keys = self.all().filter_map(|found| found.key()).filter(can_be_near);
+        let near = keys.map(|known| (distance(known), known)).min()?;
+        (near.0 <= most).then(|| near.1.to_owned())
     }
 
     pub(super) fn copy(&self, document: usize) -> Option<Document> {
