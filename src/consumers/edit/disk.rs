@@ -7,7 +7,9 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::fs::{Access, XattrFlags, access, fsetxattr, getxattr, getxattr_query, listxattr, listxattr_query};
+use rustix::fs::{
+    Access, CWD, RenameFlags, XattrFlags, access, fsetxattr, getxattr, getxattr_query, listxattr, listxattr_query, renameat_with,
+};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
@@ -107,9 +109,21 @@ pub(super) fn replace(real: &Path, bytes: &[u8], owner: Owner, is_new: bool) -> 
         _ => {}
     }
     let attributes = if is_new { Vec::new() } else { attributes(real).map_err(failed)? };
-    let written = write(&temporary, bytes, owner, is_new, &attributes).and_then(|()| fs::rename(&temporary, real));
+    let written = write(&temporary, bytes, owner, is_new, &attributes).and_then(|()| put(&temporary, real, is_new));
     written.inspect_err(|_| drop(fs::remove_file(&temporary))).map_err(failed)?;
     sync_folder(folder)
+}
+
+/// A new file takes nobody's place: somebody may have made one by hand that has the same name.
+fn put(temporary: &Path, real: &Path, is_new: bool) -> io::Result<()> {
+    if !is_new {
+        return fs::rename(temporary, real);
+    }
+    match renameat_with(CWD, temporary, CWD, real, RenameFlags::NOREPLACE) {
+        // Not every file system can do that; a second name for the file is refused where one is taken, too.
+        Err(Errno::INVAL | Errno::NOSYS) => fs::hard_link(temporary, real).and_then(|()| fs::remove_file(temporary)),
+        result => Ok(result?),
+    }
 }
 
 /// Takes a file away.
@@ -195,3 +209,21 @@ fn io_error(path: &Path, error: io::Error) -> EditError {
 /// Ten seconds: an edit of the largest list takes less than one.
 const TRIES: u32 = 1000;
 const TRY_EVERY: Duration = Duration::from_millis(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_file_takes_nobodys_place_and_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let (real, owner) = (folder.path().join("new.yaml"), Owner::of(&fs::metadata(folder.path()).unwrap()));
+        fs::write(&real, "by hand").unwrap();
+        let refused = replace(&real, b"ours", owner, true).unwrap_err();
+        assert!(matches!(&refused, EditError::Io { error, .. } if error.kind() == io::ErrorKind::AlreadyExists), "{refused}");
+        assert_eq!(fs::read_to_string(&real).unwrap(), "by hand");
+        replace(&real, b"ours", owner, false).unwrap();
+        assert_eq!(fs::read_to_string(&real).unwrap(), "ours");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}

@@ -218,10 +218,11 @@ impl Editor {
         let after = before.with(&new, fate);
         check_size(&after.documents, self.rules.max_size)?;
         let loaded = after.load(&self.rules.policy(was.as_ref().map(|was| &was.list)))?;
+        let place = Place::of(before, &new, fate)?;
         if let Some(old) = old {
-            self.check_still_there(old, key)?;
+            self.check_still_there(old, &place.real, key)?;
         }
-        commit(before, &new, fate)?;
+        place.commit(&new.bytes(), fate)?;
         let place = after.find(key).map(|found| after.line(found.document, found.index));
         let line = place.or_else(|| before.find(key).map(|found| before.line(found.document, found.index))).unwrap_or(0);
         Ok(Written {
@@ -237,8 +238,8 @@ impl Editor {
     }
 
     /// Somebody whose editor knows nothing of our lock may have written meanwhile.
-    fn check_still_there(&self, old: &Document, key: &str) -> Result<(), EditError> {
-        let bytes = fs::read(old.file()).map_err(|error| EditError::Io { path: old.file().to_owned(), error })?;
+    fn check_still_there(&self, old: &Document, real: &Path, key: &str) -> Result<(), EditError> {
+        let bytes = fs::read(real).map_err(|error| EditError::Io { path: old.file().to_owned(), error })?;
         if bytes == old.bytes() {
             return Ok(());
         }
@@ -257,24 +258,37 @@ fn apply(document: &Document, step: Step<'_>) -> Result<String, EditError> {
     })
 }
 
-fn commit(before: &Snapshot, new: &Document, fate: FileFate) -> Result<(), EditError> {
-    let io = |error| EditError::Io { path: new.file().to_owned(), error };
-    if fate == FileFate::Created {
+/// Where a file is put, and whose it will be. Found out once: what is compared with the text that was read is the very file that is
+/// replaced, wherever its name leads to a moment later. Root edits in folders of users who may be somebody else by now.
+struct Place {
+    real: PathBuf,
+    owner: Owner,
+}
+
+impl Place {
+    fn of(before: &Snapshot, new: &Document, fate: FileFate) -> Result<Self, EditError> {
+        let io = |error| EditError::Io { path: new.file().to_owned(), error };
+        if fate != FileFate::Created {
+            // A link stays, and what it leads to is replaced.
+            let real = fs::canonicalize(new.file()).map_err(io)?;
+            let owner = Owner::of(&fs::metadata(&real).map_err(io)?);
+            return Ok(Self { real, owner });
+        }
         let folder = new.file().parent().unwrap_or(Path::new("/"));
         let neighbour = before.documents.first().and_then(|document| fs::metadata(document.file()).ok());
         let owner = match neighbour {
             Some(neighbour) => Owner::of(&neighbour),
             None => Owner::in_folder(&fs::metadata(folder).map_err(io)?),
         };
-        return disk::replace(new.file(), &new.bytes(), owner, true);
+        Ok(Self { real: new.file().to_owned(), owner })
     }
-    // A link stays, and what it leads to is replaced.
-    let real = fs::canonicalize(new.file()).map_err(io)?;
-    if fate == FileFate::Deleted {
-        return disk::remove(&real);
+
+    fn commit(&self, bytes: &[u8], fate: FileFate) -> Result<(), EditError> {
+        match fate {
+            FileFate::Deleted => disk::remove(&self.real),
+            fate => disk::replace(&self.real, bytes, self.owner, fate == FileFate::Created),
+        }
     }
-    let owner = Owner::of(&fs::metadata(&real).map_err(io)?);
-    disk::replace(&real, &new.bytes(), owner, false)
 }
 
 fn entry(
@@ -299,3 +313,24 @@ fn about(warnings: Vec<Problem>, key: &str, file: &Path, line: usize) -> Vec<Pro
 const EMPTY: &str = "consumers: []\n";
 /// Each of them would have to be there already, with somebody else in it.
 const MOST_NAMES: u32 = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_compared_is_what_is_replaced_wherever_its_name_leads_meanwhile() {
+        let folder = tempfile::tempdir().unwrap();
+        let [link, ours, other] = ["list.yaml", "ours", "other"].map(|name| folder.path().join(name));
+        fs::write(&ours, EMPTY).unwrap();
+        fs::write(&other, "not ours").unwrap();
+        std::os::unix::fs::symlink(&ours, &link).unwrap();
+        let snapshot = Snapshot::read(&link, 1000).unwrap();
+        let place = Place::of(&snapshot, &snapshot.documents[0], FileFate::Changed).unwrap();
+        fs::remove_file(&link).unwrap();
+        std::os::unix::fs::symlink(&other, &link).unwrap();
+        place.commit(b"new", FileFate::Changed).unwrap();
+        assert_eq!(fs::read_to_string(&other).unwrap(), "not ours");
+        assert_eq!(fs::read_to_string(&ours).unwrap(), "new");
+    }
+}
