@@ -70,3 +70,14 @@ fn a_file_goes_with_its_last_entry_unless_there_is_more_in_it() {
     ["two", "three"].iter().for_each(|key| drop(desk.done(&["remove", key, "--yes"])));
     assert_eq!(desk.keys(), [""; 0], "the last file stays, as an empty list");
 }
+
+#[test]
+fn of_two_entries_with_one_key_none_is_removed() {
+    let desk = Desk::with_folder();
+    for name in ["a.yaml", "b.yaml"] {
+        fs::write(desk.place().join(name), two()).unwrap();
+    }
+    let error = desk.refused(&["remove", "wiki", "--yes"]);
+    assert!(error.contains("the consumer key \"wiki\" stands twice, first in"), "{error}");
+    assert!(["a.yaml", "b.yaml"].iter().all(|name| fs::read_to_string(desk.place().join(name)).unwrap() == two()));
+}
