@@ -82,5 +82,12 @@ impl Row {
     }
 }
 
+impl Row {
+    /// `2026-11-28 15:30:00`; all times here are in UTC.
+    fn time_text(&self) -> String {
+        self.time.replace('T', " ").replace('Z', "")
+    }
+}
+
 /// As many as anybody reads.
 const MOST: usize = 200;

@@ -7,12 +7,19 @@ pub(super) struct Links {
     pub(super) show: String,
     pub(super) edit: String,
     pub(super) remove: String,
+    /// What was refused to it lately.
+    pub(super) refusals: String,
 }
 
 impl Links {
     pub(super) fn to(key: &str) -> Self {
         let to = |path| link(path, &[("key", key)]);
-        Self { show: to("/consumers/show"), edit: to("/consumers/edit"), remove: to("/consumers/remove") }
+        Self {
+            show: to("/consumers/show"),
+            edit: to("/consumers/edit"),
+            remove: to("/consumers/remove"),
+            refusals: link("/refusals", &[("consumer", key)]),
+        }
     }
 }
 

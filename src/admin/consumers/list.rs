@@ -168,10 +168,7 @@ fn summary(found: usize, total: usize) -> String {
 }
 
 fn read(admin: &Admin, now: Timestamp) -> String {
-    match admin.reloads.last() {
-        Some(last) => format!("The files were last read {}.", ago(now, timestamp(last.at))),
-        None => "The files are as they were at the gateway's start.".to_owned(),
-    }
+    format!("The list was read {}.", ago(now, timestamp(admin.reloads.list().at)))
 }
 
 /// Rows at once: some screens, and some ten kilobytes.
