@@ -79,8 +79,8 @@ pub async fn read_now(admin: &Admin) -> Option<Reloaded> {
 
 /// An editor of the consumers that the configuration in force names.
 pub fn editor(admin: &Admin) -> Editor {
-    let settings = &admin.policy().settings;
-    Editor::open(&settings.consumers, Rules::of(settings))
+    let policy = admin.policy();
+    Editor::open(&policy.settings.consumers, Rules::of(&policy.settings)).beside(Arc::clone(&policy.consumers))
 }
 
 /// Does what takes a while, such as reading a long list, where it holds up nobody else.

@@ -15,8 +15,8 @@ use super::outcome::{Entry, FileFate, Listing, Written};
 use super::revision::Revision;
 use super::rules::Rules;
 use super::snapshot::{Found, Snapshot, check_size, line_of};
-use crate::consumers::load::Loaded;
-use crate::consumers::model::Consumer;
+use crate::consumers::load::{LoadPolicy, Loaded};
+use crate::consumers::model::{Consumer, ConsumerList};
 use crate::yaml::{Document, Problem};
 
 /// Edits a consumers file, or a folder of such files. It holds nothing open and remembers nothing.
@@ -24,12 +24,20 @@ use crate::yaml::{Document, Problem};
 pub struct Editor {
     place: PathBuf,
     rules: Rules,
+    /// A list whose keys need not be made ready for use again.
+    known: Option<Arc<ConsumerList>>,
 }
 
 impl Editor {
     /// An editor of this file or folder. That it is there is found out when it is used.
     pub fn open(place: &Path, rules: Rules) -> Self {
-        Self { place: place.to_owned(), rules }
+        Self { place: place.to_owned(), rules, known: None }
+    }
+
+    /// The same beside a list in force: what is in that too is not checked for its use once more, which takes long for a long list.
+    #[must_use]
+    pub fn beside(self, known: Arc<ConsumerList>) -> Self {
+        Self { known: Some(known), ..self }
     }
 
     /// All consumers.
@@ -38,7 +46,7 @@ impl Editor {
     /// [`EditError::Problems`] if the list can't be used.
     pub fn list(&self) -> Result<Listing, EditError> {
         let snapshot = self.read()?;
-        let loaded = snapshot.load(&self.rules.policy(None))?;
+        let loaded = snapshot.load(&self.policy())?;
         let mut entries = Vec::new();
         for (at, document) in snapshot.documents.iter().enumerate() {
             let (revision, read_only) = (Revision::of(&document.bytes()), disk::why_read_only(document.file()));
@@ -58,7 +66,7 @@ impl Editor {
     /// [`EditError::UnknownKey`], [`EditError::Problems`]
     pub fn find(&self, key: &str) -> Result<Entry, EditError> {
         let snapshot = self.read()?;
-        let loaded = snapshot.load(&self.rules.policy(None))?;
+        let loaded = snapshot.load(&self.policy())?;
         let found = self.entry_now(&snapshot, &loaded, key);
         found.ok_or_else(|| EditError::UnknownKey { key: key.to_owned(), near: snapshot.nearest(key) })
     }
@@ -122,6 +130,10 @@ impl Editor {
         self.write(&snapshot, Some(document), document.with_text(text), fate, key)
     }
 
+    fn policy(&self) -> LoadPolicy<'_> {
+        self.rules.policy(self.known.as_deref())
+    }
+
     fn read(&self) -> Result<Snapshot, EditError> {
         Snapshot::read(&self.place, self.rules.max_size)
     }
@@ -149,7 +161,7 @@ impl Editor {
         let document = &snapshot.documents[found.document];
         let revision = Revision::of(&document.bytes());
         if seen.is_some_and(|seen| *seen != revision) {
-            let loaded = snapshot.load(&self.rules.policy(None))?;
+            let loaded = snapshot.load(&self.policy())?;
             let now = self.entry_now(snapshot, &loaded, key);
             return Err(EditError::Conflict(Box::new(Conflict { key: key.to_owned(), now, revision: Some(revision) })));
         }
@@ -195,11 +207,11 @@ impl Editor {
 
     /// What is wrong with the files already comes before what an editor can't do with them.
     fn rather_problems(&self, snapshot: &Snapshot, error: EditError) -> EditError {
-        snapshot.load(&self.rules.policy(None)).map_or_else(EditError::Problems, |_| error)
+        snapshot.load(&self.policy()).map_or_else(EditError::Problems, |_| error)
     }
 
     fn unchanged(&self, snapshot: &Snapshot, found: Found<'_>, key: &str) -> Result<Written, EditError> {
-        let loaded = snapshot.load(&self.rules.policy(None))?;
+        let loaded = snapshot.load(&self.policy())?;
         let document = &snapshot.documents[found.document];
         let consumer = loaded.list.get(key).map(Arc::clone);
         let line = snapshot.line(found.document, found.index);
@@ -218,7 +230,7 @@ impl Editor {
         fate: FileFate,
         key: &str,
     ) -> Result<Written, EditError> {
-        let was = before.load(&self.rules.policy(None)).ok();
+        let was = before.load(&self.policy()).ok();
         let after = before.with(&new, fate);
         check_size(&after.documents, self.rules.max_size)?;
         let loaded = after.load(&self.rules.policy(was.as_ref().map(|was| &was.list)))?;
@@ -248,7 +260,7 @@ impl Editor {
             return Ok(());
         }
         let snapshot = self.read()?;
-        let loaded = snapshot.load(&self.rules.policy(None))?;
+        let loaded = snapshot.load(&self.policy())?;
         let now = self.entry_now(&snapshot, &loaded, key);
         Err(EditError::Conflict(Box::new(Conflict { key: key.to_owned(), now, revision: Some(Revision::of(&bytes)) })))
     }
