@@ -24,7 +24,9 @@ async fn guard(State(admin): State<Admin>, request: Request, next: Next) -> Resp
         (StatusCode::MISDIRECTED_REQUEST, sentence).into_response()
     } else {
         let answer = tokio::time::timeout(ANSWER_WITHIN, next.run(request)).await;
-        answer.unwrap_or_else(|_| (StatusCode::REQUEST_TIMEOUT, "the request took too long\n").into_response())
+        answer.unwrap_or_else(|_| {
+            (StatusCode::REQUEST_TIMEOUT, "the request took too long; what it began may still be done\n").into_response()
+        })
     };
     for (name, value) in HEADERS {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
