@@ -1,5 +1,6 @@
 //! The users file as it is now: read at each question, so that who is taken out is out at once.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -26,7 +27,8 @@ struct State {
 #[derive(Debug, PartialEq, Eq)]
 enum Seen {
     Absent,
-    Text(SecretHash),
+    /// And its mode: to mend that changes no text.
+    Text(SecretHash, Option<u32>),
     Unreadable(Problem),
 }
 
@@ -61,7 +63,10 @@ impl CurrentUsers {
         let read = read::read(&self.path);
         let seen = match &read {
             Ok(None) => Seen::Absent,
-            Ok(Some(document)) => Seen::Text(SecretHash::of(document.text())),
+            Ok(Some(document)) => {
+                let mode = std::fs::metadata(&self.path).ok().map(|found| found.mode());
+                Seen::Text(SecretHash::of(document.text()), mode)
+            }
             Err(problem) => Seen::Unreadable(problem.clone()),
         };
         if state.seen.as_ref() == Some(&seen) {
@@ -97,6 +102,7 @@ fn users_of(document: Option<&Document>) -> Result<Users, Problems> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     const ADA: &str = "users:\n- name: ada\n  password: $argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0c2FsdA$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g\n";
 
@@ -108,7 +114,7 @@ mod tests {
         assert!(current.get().is_without_user() && current.problems().is_none());
         let write = |text: &str| {
             std::fs::write(&path, text).unwrap();
-            std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+            std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
         };
         write(ADA);
         assert!(current.get().user("ada").is_some());
@@ -121,5 +127,20 @@ mod tests {
         assert!(current.get().user("ada").is_some());
         std::fs::remove_file(&path).unwrap();
         assert!(current.get().user("ada").is_none());
+    }
+    #[test]
+    fn a_file_that_others_could_write_is_taken_when_its_mode_is_mended_and_no_text_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("users.yaml");
+        let set_mode = |mode| std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+        std::fs::write(&path, ADA).unwrap();
+        set_mode(0o664);
+        let current = CurrentUsers::of(&path);
+        assert!(current.get().is_without_user());
+        assert!(current.problems().unwrap().to_string().contains("chmod 600"), "{:?}", current.problems());
+        set_mode(0o600);
+        assert!(current.problems().is_none() && current.get().user("ada").is_some());
+        set_mode(0o666);
+        assert!(current.problems().is_some(), "and is watched for it");
     }
 }
