@@ -37,8 +37,11 @@ async fn guard(State(admin): State<Admin>, request: Request, next: Next) -> Resp
 /// Why a request was not meant for us. A page of a stranger's can have its name resolve to a loopback address (DNS rebinding),
 /// and the browser then takes us for that page's own server; the Host that it sends gives it away.
 fn misdirected(request: &Request, address: &AdminAddress) -> Option<String> {
-    // No browser opens a socket in the file system.
-    let AdminAddress::Loopback(address) = address else { return None };
+    let AdminAddress::Loopback(address) = address else {
+        // No browser opens a socket in the file system; one reaches it through ssh, by a name and a port of its user's.
+        let is_strangers = request.headers().contains_key(HOST) && !host(request.headers()).is_some_and(|host| is_nobodys(&host));
+        return is_strangers.then(|| "administrators' pages are at localhost, and under no other name\n".to_owned());
+    };
     let is_proxied = request.uri().authority().is_some();
     let is_ours = host(request.headers()).is_some_and(|host| is_loopback(&host, address.port()));
     (is_proxied || !is_ours).then(|| {
@@ -54,6 +57,12 @@ fn host(headers: &HeaderMap) -> Option<Authority> {
     let mut hosts = headers.get_all(HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else { return None };
     Authority::try_from(host.as_bytes()).ok().filter(|host| !host.as_str().contains('@'))
+}
+
+/// Whether no stranger can have the name: it is this machine's own, or no name of the Internet, which has a dot in it.
+fn is_nobodys(host: &Authority) -> bool {
+    let name = host.host().trim_start_matches('[').trim_end_matches(']');
+    name.parse().map_or(!name.is_empty() && !name.contains('.'), |ip: IpAddr| ip.is_loopback())
 }
 
 /// Whether these are this machine's own name or addresses for itself, and our port.
@@ -137,8 +146,16 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_in_the_file_system_has_no_name_that_could_be_wrong() {
+    fn a_socket_in_the_file_system_has_any_name_and_port_but_those_that_a_stranger_can_have() {
         let address = AdminAddress::Unix("/run/a.sock".into());
-        assert!(misdirected(&request("/", &["anything"]), &address).is_none());
+        let is_refused = |hosts: &[&str]| misdirected(&request("/", hosts), &address).is_some();
+        for host in ["anything", "localhost:8000", "127.0.0.1:9090", "[::1]:1"] {
+            assert!(!is_refused(&[host]), "{host}");
+        }
+        assert!(!is_refused(&[]));
+        for host in ["evil.example", "evil.example:9090", "localhost.evil.example", "10.0.0.1", "evil.", "[fd00::1]", "", "a@b"] {
+            assert!(is_refused(&[host]), "{host}");
+        }
+        assert!(is_refused(&["localhost", "localhost"]));
     }
 }
