@@ -190,6 +190,8 @@ impl Running {
         self.shared.health.set(Trouble::Journal, swept.is_err());
         let store = self.shared.gateway.nonces.shared_store();
         self.shared.health.set(Trouble::SharedStore, store.is_some_and(|store| store.trouble().is_some()));
+        let remembered = self.shared.gateway.nonces.first_remembered();
+        self.shared.health.set(Trouble::Forgotten, remembered > self.shared.gateway.clock.wall());
         match swept {
             Ok(0) => {}
             Ok(dropped) => tracing::debug!(dropped, live = self.shared.gateway.nonces.live(), "nonces left the window"),

@@ -23,17 +23,20 @@ pub enum Trouble {
     Journal,
     /// The nonce store that several gateways share cannot be used.
     SharedStore,
+    /// What was accepted up to now is not known, and so present timestamps are refused.
+    Forgotten,
 }
 
 impl Trouble {
     /// Every one there is.
-    pub const ALL: [Self; 2] = [Self::Journal, Self::SharedStore];
+    pub const ALL: [Self; 3] = [Self::Journal, Self::SharedStore, Self::Forgotten];
 
     /// Its name in metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::Journal => "nonce_journal",
             Self::SharedStore => "nonce_store",
+            Self::Forgotten => "nonces_forgotten",
         }
     }
 
@@ -41,6 +44,7 @@ impl Trouble {
         match self {
             Self::Journal => "the nonce journal cannot be written",
             Self::SharedStore => "the shared nonce store cannot be used",
+            Self::Forgotten => "what was accepted before is not known, so requests with present timestamps are refused",
         }
     }
 }

@@ -9,8 +9,9 @@ const W: u64 = 300;
 
 #[test]
 fn after_a_machine_crash_the_window_is_refused_and_the_log_says_until_when() {
-    let site = Site::new();
+    let site = Site::new().setting("admin: { listen: 127.0.0.1:0 }");
     let gateway = site.start();
+    assert_eq!(gateway.ask_admin("GET", "/readyz", &[], "").status, 200);
     let captured = [by_reporting().timestamp(from_now(-200)), by_reporting(), by_reporting().timestamp(from_now(290))];
     captured.iter().for_each(|request| admitted(&gateway, "before", request));
     kill(gateway);
@@ -26,6 +27,10 @@ fn after_a_machine_crash_the_window_is_refused_and_the_log_says_until_when() {
     // One more than the last that is refused: the window's end, or up to 20 s beyond that of the last mark.
     assert!((before + W + 1..=now() + W + 21).contains(&first), "{first} at {before}");
     assert_eq!(site.backend.connections(), connections, "nothing of these reached the backend");
+
+    let ready = gateway.ask_admin("GET", "/readyz", &[], "");
+    assert_eq!(ready.status, 503, "nobody should be sent here: {}", ready.text());
+    assert!(ready.text().contains("requests with present timestamps are refused"), "{}", ready.text());
 
     let line: serde_json::Value = serde_json::from_str(&gateway.wait_for_line("what was accepted before is not known")).unwrap();
     let fields = line.get("fields").unwrap_or(&line);
