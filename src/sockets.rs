@@ -106,7 +106,13 @@ impl PassedSockets {
         }
         let named = self.tcp.iter().position(|it| has_name(&it.name));
         let at = named.or_else(|| self.tcp.iter().position(|it| AdminAddress::Loopback(it.address) == admin.listen));
-        let Some(Passed { name, address, socket }) = at.map(|at| self.tcp.remove(at)) else { return Ok(None) };
+        let Some(Passed { name, address, socket }) = at.map(|at| self.tcp.remove(at)) else {
+            if let Some(name) = &admin.socket {
+                // Others than those who may open that one may be able to connect there.
+                tracing::warn!(name, address = %admin.listen, "no socket of this name was passed for administrators; they have this address");
+            }
+            return Ok(None);
+        };
         if address.ip().to_canonical().is_loopback() {
             Ok(Some(AdminSocket::passed(socket, address)))
         } else {

@@ -258,3 +258,10 @@ fn send_a_lot(address: SocketAddr) -> usize {
     let _ = stream.shutdown(Shutdown::Both);
     sent
 }
+
+#[test]
+fn administrators_who_expect_a_passed_socket_are_told_that_there_is_none() {
+    let setting = "admin: { listen: 127.0.0.1:0, socket: administrators }";
+    let gateway = Gateway::builder().upstream(&Backend::start()).setting(setting).start();
+    assert!(gateway.wait_for_line("no socket of this name was passed").contains("\"administrators\""));
+}
