@@ -30,6 +30,24 @@ pub enum ChangeError {
     System(io::Error),
 }
 
+impl From<io::Error> for SignInError {
+    fn from(error: io::Error) -> Self {
+        Self::System(error)
+    }
+}
+
+impl From<io::Error> for ChangeError {
+    fn from(error: io::Error) -> Self {
+        Self::System(error)
+    }
+}
+
+impl From<io::Error> for SetUpError {
+    fn from(error: io::Error) -> Self {
+        Self::System(error)
+    }
+}
+
 impl fmt::Display for ChangeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -60,6 +78,16 @@ pub enum SetUpError {
     Write(WriteError<Closed>),
     /// No memory, no threads, no random numbers.
     System(io::Error),
+}
+
+impl fmt::Display for SetUpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str("the link is used up"),
+            Self::Write(error) => error.fmt(f),
+            Self::System(error) => error.fmt(f),
+        }
+    }
 }
 
 /// Somebody else was first.

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::fs::Access;
+
 use super::current::CurrentUsers;
 use super::model::{User, UserName};
 use super::password::{Hasher, Memory, Password, PasswordHash};
@@ -44,6 +46,14 @@ impl Accounts {
     /// The users file.
     pub fn file(&self) -> &Path {
         self.users.path()
+    }
+
+    /// Why nothing could be written into the users file's folder.
+    pub fn unwritable(&self) -> Option<io::Error> {
+        // Each change is a new file that takes the old one's place; a link is followed.
+        let file = std::fs::canonicalize(self.file()).unwrap_or_else(|_| self.file().to_owned());
+        let folder = file.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+        rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK).err().map(Into::into)
     }
 
     /// What is wrong with the users file, if it cannot be used.

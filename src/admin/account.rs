@@ -1,5 +1,7 @@
 //! The page of whoever is signed in: another password.
 
+use std::net::IpAddr;
+
 use askama::Template;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -11,10 +13,10 @@ use super::forms::{Submission, new_password};
 use super::layout::{FieldErrors, Layout, Section};
 use super::page::page;
 use super::session::SignedIn;
-use super::sign_in::{begin, retry_after};
+use super::sign_in::{begin, retry_after, to_the_end};
 use super::{Admin, Peer};
-use crate::accounts::{ChangeError, MIN_LENGTH, Password};
-use crate::observe::{Audited, Subject};
+use crate::accounts::{ChangeError, MIN_LENGTH, NewSession, Password, UserName};
+use crate::observe::{Actor, Audited, Subject};
 
 /// `/account`
 pub(super) fn routes() -> Router<Admin> {
@@ -47,16 +49,11 @@ async fn change_password(
         Ok(new) => new,
         Err(errors) => return form(StatusCode::UNPROCESSABLE_ENTITY, &signed_in, errors),
     };
-    let changed = admin.accounts.change_password(user, Password::new(fields.text("current")), new, from).await;
-    let subject = Subject::User(user.as_str());
+    let changed = to_the_end(change(admin.clone(), user.clone(), Password::new(fields.text("current")), new, from)).await;
     let error = match changed {
-        Ok(session) => {
-            admin.audit.record(&Audited::done(signed_in.actor(), from, "replace_user", subject));
-            return begin(&headers, &admin, &session, &format!("/account?{CHANGED}"));
-        }
+        Ok(session) => return begin(&headers, &admin, &session, &format!("/account?{CHANGED}")),
         Err(error) => error,
     };
-    admin.audit.record(&Audited::refused(signed_in.actor(), from, "replace_user", subject, &error.to_string()));
     let mut errors = FieldErrors::default();
     match error {
         ChangeError::Wrong => errors.add("current", "This is not your password"),
@@ -71,6 +68,20 @@ async fn change_password(
         }
     }
     form(StatusCode::FORBIDDEN, &signed_in, errors)
+}
+
+async fn change(
+    admin: Admin,
+    user: UserName,
+    old: Password,
+    new: Password,
+    from: Option<IpAddr>,
+) -> Result<NewSession, ChangeError> {
+    let changed = admin.accounts.change_password(&user, old, new, from).await;
+    let (who, why) = (user.as_str(), changed.as_ref().err().map(ToString::to_string));
+    let done = Audited::done(Actor::User(who), from, "replace_user", Subject::User(who));
+    admin.audit.note(&Audited { refused: why.as_deref(), ..done }).await;
+    changed
 }
 
 fn form(status: StatusCode, signed_in: &SignedIn, errors: FieldErrors) -> Response {

@@ -2,6 +2,7 @@
 //! force before anybody is answered.
 
 use std::io;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -92,7 +93,7 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, EditEr
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(unfinished(error)))
 }
 
-/// All of it goes on when whoever asked hangs up: nothing is written without its audit line.
+/// All of it goes on when whoever asked hangs up: nothing is written without its audit line, and nothing while there can be none.
 async fn make(
     admin: &Admin,
     actor: Actor<'_>,
@@ -103,16 +104,19 @@ async fn make(
 ) -> Result<Changed, EditError> {
     let (editor, audit, reloading, author) = (editor(admin), admin.audit.clone(), admin.reloading.clone(), Author::of(actor));
     blocking(move || {
+        audit.check().map_err(|error| EditError::Io { path: "the audit log".into(), error })?;
         let written = step(&editor, &key);
-        audit.record(&audited(author.actor(), peer, action, &key, &written, written.as_ref().err().map(reason).as_deref()));
+        let refused = written.as_ref().err().map(reason);
+        audit.record(&audited(author.actor(), peer.address(), action, &key, &written, refused.as_deref()));
         written.map(|written| Changed { written, live: live(&reloading) })
     })
     .await
 }
 
-fn audited<'a>(
+/// What the audit log has of a change; `refused` is the [`reason`] why it was not made.
+pub fn audited<'a>(
     actor: Actor<'a>,
-    peer: Peer,
+    from: Option<IpAddr>,
     action: &'static str,
     key: &'a str,
     written: &Result<Written, EditError>,
@@ -122,7 +126,7 @@ fn audited<'a>(
         Ok(written) => (fingerprints(written.before.as_ref()), fingerprints(written.after.as_ref())),
         Err(_) => (None, None),
     };
-    Audited { before, after, refused, ..Audited::done(actor, peer.address(), action, Subject::Consumer(key)) }
+    Audited { before, after, refused, ..Audited::done(actor, from, action, Subject::Consumer(key)) }
 }
 
 fn fingerprints(consumer: Option<&Arc<Consumer>>) -> Option<String> {
@@ -130,8 +134,8 @@ fn fingerprints(consumer: Option<&Arc<Consumer>>) -> Option<String> {
     Some(keys.collect::<Vec<_>>().join(" "))
 }
 
-/// In one sentence: a file can have a problem in each of its entries.
-fn reason(error: &EditError) -> String {
+/// Why a change was not made, in one sentence: a file can have a problem in each of its entries.
+pub fn reason(error: &EditError) -> String {
     let EditError::Problems(Problems(problems)) = error else { return error.to_string() };
     let mut errors = problems.iter().filter(|problem| problem.is_error());
     let first = errors.next().map(ToString::to_string).unwrap_or_default();

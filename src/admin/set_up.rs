@@ -1,5 +1,7 @@
 //! The page behind the link that a gateway without administrators prints at its start.
 
+use std::net::IpAddr;
+
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -10,9 +12,9 @@ use axum::{Extension, Router};
 use super::forms::{Fields, FormToken, OpenForm, new_password};
 use super::layout::{FieldErrors, Layout};
 use super::page::{message, page};
-use super::sign_in::{begin, no_random_numbers};
+use super::sign_in::{begin, no_random_numbers, to_the_end};
 use super::{Admin, Peer};
-use crate::accounts::{MIN_LENGTH, Password, SetUpError, UserName};
+use crate::accounts::{MIN_LENGTH, NewSession, Password, SetUpError, UserName};
 use crate::config::AdminAddress;
 use crate::observe::{Actor, Audited, Subject};
 
@@ -21,8 +23,18 @@ pub(super) fn routes() -> Router<Admin> {
     Router::new().route("/setup/{token}", get(show).post(set_up))
 }
 
-/// Where there is nobody who could sign in, says by which link the first one comes in.
+/// Where there is nobody who could sign in, says by which link the first one comes in. Where the gateway may not write down who
+/// that is, there is none that would only disappoint.
 pub(super) fn open(admin: &Admin) -> std::io::Result<()> {
+    if let Some(why) = admin.accounts.unwritable() {
+        let file = admin.accounts.file().display();
+        tracing::warn!(
+            %file, %why,
+            "the users file cannot be written, so neither a first administrator nor another password can be set on the pages: set \
+             admin.users to a file where the gateway may write, such as its state directory, or use countersign admin"
+        );
+        return Ok(());
+    }
     let Some(token) = admin.accounts.open_set_up()? else { return Ok(()) };
     let path = format!("/setup/{}", token.reveal());
     let link = match &*admin.address {
@@ -67,29 +79,27 @@ async fn set_up(
         Ok(filled_in) => filled_in,
         Err(errors) => return form(StatusCode::UNPROCESSABLE_ENTITY, &headers, text, errors),
     };
-    let made = admin.accounts.set_up(&token, name, password).await;
-    let refused = |why: &str| {
-        admin.audit.record(&Audited::refused(Actor::Nobody, from, "add_user", Subject::User(text), why));
-    };
-    match made {
-        Ok(session) => {
-            let who = session.user.as_str();
-            admin.audit.record(&Audited::done(Actor::User(who), from, "add_user", Subject::User(who)));
-            begin(&headers, &admin, &session, "/")
-        }
-        Err(SetUpError::Closed) => {
-            refused("the link is used up");
-            closed()
-        }
-        Err(SetUpError::Write(error)) => {
-            refused(&error.to_string());
-            cannot_write(&admin, &error.to_string())
-        }
-        Err(SetUpError::System(error)) => {
-            refused(&error.to_string());
-            no_random_numbers(&error)
-        }
+    match to_the_end(make(admin.clone(), token, name, password, from)).await {
+        Ok(session) => begin(&headers, &admin, &session, "/"),
+        Err(SetUpError::Closed) => closed(),
+        Err(SetUpError::Write(error)) => cannot_write(&admin, &error.to_string()),
+        Err(SetUpError::System(error)) => no_random_numbers(&error),
     }
+}
+
+async fn make(
+    admin: Admin,
+    token: String,
+    name: UserName,
+    password: Password,
+    from: Option<IpAddr>,
+) -> Result<NewSession, SetUpError> {
+    let made = admin.accounts.set_up(&token, name.clone(), password).await;
+    let (who, why) = (name.as_str(), made.as_ref().err().map(ToString::to_string));
+    let actor = if made.is_ok() { Actor::User(who) } else { Actor::Nobody };
+    let audited = Audited { refused: why.as_deref(), ..Audited::done(actor, from, "add_user", Subject::User(who)) };
+    admin.audit.note(&audited).await;
+    made
 }
 
 fn filled_in(fields: &Fields) -> Result<(UserName, Password), FieldErrors> {

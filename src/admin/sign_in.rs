@@ -1,5 +1,7 @@
 //! Signing in and out.
 
+use std::io;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use askama::Template;
@@ -59,22 +61,13 @@ async fn sign_in(
     let from = peer.address();
     let (name, path) = (fields.trimmed("name"), ReturnPath::of(fields.text("return")));
     let mut errors = FieldErrors::default();
-    let signed_in = admin.accounts.sign_in(name, Password::new(fields.text("password")), from).await;
-    // A name that nobody has may be a password in the wrong field, and is not written down.
-    let subject = if admin.accounts.knows(name) { Subject::User(name) } else { Subject::Nothing };
-    let refused = |why| admin.audit.record(&Audited::refused(Actor::Nobody, from, "sign_in", subject, why));
-    match signed_in {
-        Ok(session) => {
-            admin.audit.record(&Audited::done(Actor::User(session.user.as_str()), from, "sign_in", Subject::Nothing));
-            begin(&headers, &admin, &session, path.as_str())
-        }
+    match to_the_end(prove(admin.clone(), name.to_owned(), Password::new(fields.text("password")), from)).await {
+        Ok(session) => begin(&headers, &admin, &session, path.as_str()),
         Err(SignInError::Wrong) => {
-            refused("wrong name or password");
             errors.add("name", "This name and this password do not belong together");
             form(StatusCode::FORBIDDEN, &headers, &path, name, None, errors)
         }
         Err(SignInError::Wait(wait)) => {
-            refused("too many failed attempts");
             let seconds = seconds(wait);
             let unit = if seconds == 1 { "second" } else { "seconds" };
             let notice = format!("Too many attempts have failed. Try again in {seconds} {unit}.");
@@ -88,6 +81,30 @@ async fn sign_in(
     }
 }
 
+async fn prove(admin: Admin, name: String, password: Password, from: Option<IpAddr>) -> Result<NewSession, SignInError> {
+    let signed_in = admin.accounts.sign_in(&name, password, from).await;
+    // A name that nobody has may be a password in the wrong field, and is not written down.
+    let subject = if admin.accounts.knows(&name) { Subject::User(&name) } else { Subject::Nothing };
+    let refused = |why| Audited::refused(Actor::Nobody, from, "sign_in", subject, why);
+    let audited = match &signed_in {
+        Ok(session) => Audited::done(Actor::User(session.user.as_str()), from, "sign_in", Subject::Nothing),
+        Err(SignInError::Wrong) => refused("wrong name or password"),
+        Err(SignInError::Wait(_)) => refused("too many failed attempts"),
+        Err(SignInError::System(_)) => refused("the password could not be looked at"),
+    };
+    admin.audit.note(&audited).await;
+    signed_in
+}
+
+/// Goes on when whoever asked hangs up: what is done is written down, too.
+pub(super) async fn to_the_end<T, E>(work: impl Future<Output = Result<T, E>> + Send + 'static) -> Result<T, E>
+where
+    T: Send + 'static,
+    E: From<io::Error> + Send + 'static,
+{
+    tokio::spawn(work).await.unwrap_or_else(|error| Err(io::Error::other(error).into()))
+}
+
 async fn sign_out(
     State(admin): State<Admin>,
     Extension(peer): Extension<Peer>,
@@ -97,7 +114,7 @@ async fn sign_out(
     if let Some(id) = cookies::find(&headers, cookies::SESSION) {
         admin.accounts.sign_out(id);
     }
-    admin.audit.record(&Audited::done(submission.signed_in.actor(), peer.address(), "sign_out", Subject::Nothing));
+    admin.audit.note(&Audited::done(submission.signed_in.actor(), peer.address(), "sign_out", Subject::Nothing)).await;
     (cookies::clear(cookies::SESSION), Redirect::to("/sign-in")).into_response()
 }
 

@@ -5,12 +5,13 @@
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::net::IpAddr;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 
-use super::access::{OneLine, write_line};
+use super::access::OneLine;
 use super::sink::Sink;
 use crate::config::{Log, LogTarget};
 
@@ -74,6 +75,12 @@ impl<'a> Audited<'a> {
         Self { refused: Some(why), ..Self::done(who, from, action, subject) }
     }
 
+    /// With its end.
+    fn line_now(&self) -> io::Result<String> {
+        let time = format!("{:.3}", jiff::Timestamp::now());
+        Ok(serde_json::to_string(&self.line(&time))? + "\n")
+    }
+
     fn line(&'a self, time: &'a str) -> Line<'a> {
         let (by, who) = match self.who {
             Actor::Nobody => ("page", None),
@@ -131,9 +138,33 @@ impl Audit {
         if log.audit == log.file { Ok(Self(Arc::clone(access))) } else { Sink::open(&log.audit).map(Self) }
     }
 
-    /// Writes a line.
+    /// Asks whether the log takes lines, so that nothing is done of which there would be none: it does not while a reader stalls, or
+    /// when what was written last could not be, and still cannot. To be called where it may take a while.
+    ///
+    /// # Errors
+    /// Why it could not.
+    pub fn check(&self) -> io::Result<()> {
+        self.0.write(b"", WRITTEN_WITHIN)
+    }
+
+    /// Writes a line, and returns when it is written; of one that is not, the log says everything that it would have said. To be
+    /// called where it may take a while.
     pub fn record(&self, audited: &Audited<'_>) {
-        write_line(&self.0, |line, time| serde_json::to_writer(line, &audited.line(time)));
+        self.put(audited.line_now());
+    }
+
+    /// As [`Self::record`], where others must not be held up. Goes on when the caller does not.
+    pub async fn note(&self, audited: &Audited<'_>) {
+        let (audit, line) = (self.clone(), audited.line_now());
+        let _ = tokio::task::spawn_blocking(move || audit.put(line)).await;
+    }
+
+    fn put(&self, line: io::Result<String>) {
+        let text = line.as_deref().unwrap_or_default().trim_end().to_owned();
+        let written = line.and_then(|line| self.0.write(line.as_bytes(), WRITTEN_WITHIN));
+        if let Err(error) = written {
+            tracing::error!(line = text, %error, "a line is missing in the audit log");
+        }
     }
 
     /// Opens the file again, after a log rotation has moved it.
@@ -153,12 +184,19 @@ impl Audit {
 /// If the file cannot be written.
 pub fn record_of_command(target: &LogTarget, audited: &Audited<'_>) -> io::Result<()> {
     let LogTarget::File(path) = target else { return Ok(()) };
-    let time = jiff::Timestamp::now().round(jiff::Unit::Millisecond).map_err(io::Error::other)?.to_string();
-    let mut line = serde_json::to_vec(&audited.line(&time))?;
-    line.push(b'\n');
+    let line = audited.line_now()?;
+    let is_new = !path.exists();
     // One write, appended: the gateway may be writing to it too.
-    OpenOptions::new().create(true).append(true).mode(0o600).open(path)?.write_all(&line)
+    let mut file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
+    if is_new && let Some(folder) = path.parent().and_then(|folder| std::fs::metadata(folder).ok()) {
+        // Root makes it, and the gateway has to write it: whose the folder is, his is the file. Nobody else can give it away.
+        let _ = fchown(&file, Some(folder.uid()), Some(folder.gid()));
+    }
+    file.write_all(line.as_bytes())
 }
+
+/// A disk that is busy takes a line within that; what takes longer hangs.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {

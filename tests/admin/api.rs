@@ -354,3 +354,18 @@ fn a_program_that_hangs_up_leaves_the_change_and_its_audit_line() {
         (site.gateway.ask(&signed("invoices", &RSA_2048_OTHER)).status == 200).then_some(())
     });
 }
+
+#[test]
+fn a_line_that_the_audit_log_did_not_take_is_told_and_the_next_change_is_refused() {
+    // Takes nothing, like a full disk (full(4)).
+    let site = Site::with(|builder| builder.setting("log: { audit: /dev/full }"));
+    let program = Program::at(&site);
+    assert_eq!(program.post(ALL, &invoices(&RSA_2048_OTHER)).status, 201, "nothing has failed so far");
+    let line = site.gateway.wait_for_line("a line is missing in the audit log");
+    assert!(line.contains("add_consumer") && line.contains("invoices"), "{line}");
+    let before = fs::read(site.gateway.consumers_file()).unwrap();
+    let refused = program.delete(&path_of("invoices"));
+    assert_eq!(refused.status, 503, "{}", refused.json);
+    assert!(refused.json["detail"].as_str().unwrap().contains("the audit log: it cannot be written"), "{}", refused.json);
+    assert_eq!(fs::read(site.gateway.consumers_file()).unwrap(), before);
+}

@@ -114,10 +114,7 @@ impl Browser {
     /// Sends a form with these headers about where it comes from.
     #[track_caller]
     pub(crate) fn post_from(&mut self, path: &str, fields: &[(&str, &str)], headers: &[(&str, &str)]) -> Response {
-        let encode = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
-        let pairs: Vec<String> = fields.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
-        let form = ("content-type", "application/x-www-form-urlencoded");
-        self.send("POST", path, &[&[form], headers].concat(), &pairs.join("&"))
+        self.send("POST", path, &[&[FORM], headers].concat(), &form(fields))
     }
 
     #[track_caller]
@@ -144,15 +141,29 @@ impl Browser {
         self.post("/sign-out", &[("csrf", &csrf)])
     }
 
+    /// Sends a form from a page of the same origin, and hangs up at once.
     #[track_caller]
-    pub(crate) fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Response {
+    pub(crate) fn post_and_leave(&self, path: &str, fields: &[(&str, &str)]) {
+        let (form, origin) = (form(fields), format!("http://{}", self.address));
+        let head = self.head("POST", path, &[FORM, ("origin", &origin), ("sec-fetch-site", "same-origin")], &form);
+        let mut client = Client::connect(self.address);
+        client.send(head + &form);
+        client.finish();
+    }
+
+    fn head(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> String {
         let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\ncontent-length: {}\r\n", self.address, body.len());
         if !cookies.is_empty() {
             head += &format!("cookie: {}\r\n", cookies.join("; "));
         }
         headers.iter().for_each(|(name, value)| head += &format!("{name}: {value}\r\n"));
-        let response = Client::connect(self.address).ask(format!("{head}\r\n{body}"));
+        head + "\r\n"
+    }
+
+    #[track_caller]
+    pub(crate) fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Response {
+        let response = Client::connect(self.address).ask(self.head(method, path, headers, body) + body);
         for cookie in response.values("set-cookie") {
             let (pair, attributes) = cookie.split_once(';').unwrap();
             let (name, value) = pair.split_once('=').unwrap();
@@ -175,6 +186,15 @@ impl Browser {
             other => panic!("status {other}"),
         }
     }
+}
+
+const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
+
+/// A form's fields as they are sent.
+fn form(fields: &[(&str, &str)]) -> String {
+    let encode = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+    let pairs: Vec<String> = fields.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
+    pairs.join("&")
 }
 
 /// The value of a hidden field.

@@ -150,3 +150,24 @@ fn through_a_unix_socket_it_is_the_same() {
     }
     assert!(curl(&[], "/account").contains("You are signed in as <strong>ada</strong>"));
 }
+
+#[test]
+fn whoever_hangs_up_leaves_a_line_in_the_audit_log() {
+    let site = Site::without_users();
+    let (link, mut browser) = (link(&site), site.browser());
+    let csrf = hidden(&browser.get(&link).text(), "csrf");
+    browser.post_and_leave(&link, &[("csrf", &csrf), ("name", "ada"), ("password", PASSWORD), ("again", PASSWORD)]);
+    assert_eq!(site.wait_for_audit("add_user", "done")["user"], "ada");
+    browser.post_and_leave("/sign-in", &[("csrf", &csrf), ("name", "ada"), ("password", "a guess")]);
+    assert_eq!(site.wait_for_audit("sign_in", "refused")["user"], "ada");
+}
+
+#[test]
+fn a_gateway_that_may_not_write_the_users_file_says_so_and_prints_no_link_that_would_disappoint() {
+    let setting = "admin: { listen: 127.0.0.1:0, users: not-there/admin-users.yaml }";
+    let gateway = Gateway::builder().upstream(&Backend::start()).setting(setting).start();
+    let line = gateway.wait_for_line("the users file cannot be written");
+    assert!(line.contains("not-there/admin-users.yaml") && line.contains("No such file"), "{line}");
+    gateway.wait_for_line("listening for administrators");
+    assert_eq!(gateway.count_lines("/setup/"), 0);
+}

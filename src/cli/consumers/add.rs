@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::place::{Place, failure};
+use super::place::Place;
 use super::settings::Settings;
 use super::{ask, outcome};
 use crate::cli::failure::Failure;
@@ -26,7 +26,7 @@ pub(super) struct Add {
 
 impl Add {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let editor = self.place.open()?.editor();
+        let opened = self.place.open()?;
         let mut settings = self.settings.change()?;
         let key = self.key.map_or_else(|| ask::text("Consumer key: ", "--key"), Ok)?;
         if settings.name == Setting::Keep {
@@ -35,7 +35,8 @@ impl Add {
         if settings.public_keys == Setting::Keep {
             settings.public_keys = Setting::To(vec![ask::public_key("--public-key")?]);
         }
-        let written = editor.add(&Draft { key, settings }).map_err(failure)?;
+        let draft = Draft { key, settings };
+        let written = opened.change("add_consumer", &draft.key, |editor| editor.add(&draft))?;
         outcome::show("added", &written, self.json)
     }
 }

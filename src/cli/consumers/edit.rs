@@ -3,10 +3,10 @@
 use clap::Args;
 
 use super::outcome;
-use super::place::{Place, failure};
+use super::place::Place;
 use super::settings::{Settings, TakeOut};
 use crate::cli::failure::Failure;
-use crate::consumers::edit::{Change, Revision};
+use crate::consumers::edit::{Change, Editor, Revision};
 
 /// Arguments of `consumers edit`.
 #[derive(Debug, Args)]
@@ -33,13 +33,14 @@ pub(super) struct Edit {
 
 impl Edit {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let editor = self.place.open()?.editor();
+        let opened = self.place.open()?;
         let mut change = Change { key: self.key.clone(), ..self.settings.change()? };
         self.take_out.apply_to(&mut change);
         if change == Change::default() {
             return Err(Failure::new("no option says what to change").hint("countersign consumers edit --help lists them"));
         }
-        let written = editor.edit(&self.consumer, &change, self.revision.as_ref()).map_err(failure)?;
+        let edit = |editor: &Editor| editor.edit(&self.consumer, &change, self.revision.as_ref());
+        let written = opened.change("edit_consumer", &self.consumer, edit)?;
         outcome::show("changed", &written, self.json)
     }
 }

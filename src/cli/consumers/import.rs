@@ -56,8 +56,7 @@ pub(super) struct Import {
 impl Import {
     pub(super) fn run(self) -> Result<(), Failure> {
         let opened = self.place.open()?;
-        let editor = opened.editor();
-        let listing = editor.list().map_err(place::failure)?;
+        let listing = opened.editor().list().map_err(place::failure)?;
         let list = ConsumerList::shared(listing.entries.iter().map(|entry| Arc::clone(&entry.consumer)));
         let found = self.with_own_words(self.fetch()?)?;
         let report = key_check::check(&found.public_key_text, opened.policy().min_key_bits).compared_with(&list, None);
@@ -74,7 +73,8 @@ impl Import {
             return self.tell(&offer, None, "nothing was added");
         }
         self.confirm(&offer, listing)?;
-        let written = editor.add(&offer.draft()).map_err(place::failure)?;
+        let draft = offer.draft();
+        let written = opened.change("add_consumer", &draft.key, |editor| editor.add(&draft))?;
         self.tell(&offer, Some(&written), "")
     }
 

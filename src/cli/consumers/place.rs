@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Failure;
+use crate::admin::change::{audited, reason};
 use crate::cli::DEFAULT_CONFIG;
-use crate::config::{Settings, Source};
+use crate::config::{LogTarget, Settings, Source};
 use crate::consumers::LoadPolicy;
-use crate::consumers::edit::{EditError, Editor, Rules};
+use crate::consumers::edit::{EditError, Editor, Rules, Written};
+use crate::observe::{Actor, record_of_command};
 
 /// `--config` or `--consumers`.
 #[derive(Debug, Clone, Args)]
@@ -46,6 +48,23 @@ impl Opened {
     /// Who changes the list.
     pub(super) fn editor(&self) -> Editor {
         Editor::open(&self.path, self.settings.as_ref().map_or_else(Rules::by_default, Rules::of))
+    }
+
+    /// Makes a change and records it.
+    pub(super) fn change(
+        &self,
+        action: &'static str,
+        key: &str,
+        step: impl FnOnce(&Editor) -> Result<Written, EditError>,
+    ) -> Result<Written, Failure> {
+        let written = step(&self.editor());
+        let (refused, who) = (written.as_ref().err().map(reason), Actor::Command(rustix::process::getuid().as_raw()));
+        let audited = audited(who, None, action, key, &written, refused.as_deref());
+        let log = self.settings.as_ref().map_or(&LogTarget::Stderr, |settings| &settings.log.audit);
+        if let Err(error) = record_of_command(log, &audited) {
+            eprintln!("warning: the audit log cannot be written: {error}");
+        }
+        written.map_err(failure)
     }
 
     /// As configured, or as without a configuration.

@@ -7,7 +7,7 @@ use super::place::{Place, failure};
 use super::words::harmless;
 use super::{ask, outcome, view};
 use crate::cli::failure::Failure;
-use crate::consumers::edit::{Entry, Revision};
+use crate::consumers::edit::{Editor, Entry, Revision};
 
 /// Arguments of `consumers remove`.
 #[derive(Debug, Args)]
@@ -30,17 +30,18 @@ pub(super) struct Remove {
 
 impl Remove {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let editor = self.place.open()?.editor();
+        let opened = self.place.open()?;
         let mut revision = self.revision;
         if !self.yes {
-            let entry = editor.find(&self.consumer).map_err(failure)?;
+            let entry = opened.editor().find(&self.consumer).map_err(failure)?;
             if !ask::confirmed(&question(&entry))? {
                 return Err(Failure::new("nothing was removed"));
             }
             // What was shown is what is removed.
             revision = revision.or(Some(entry.revision));
         }
-        let written = editor.remove(&self.consumer, revision.as_ref()).map_err(failure)?;
+        let remove = |editor: &Editor| editor.remove(&self.consumer, revision.as_ref());
+        let written = opened.change("remove_consumer", &self.consumer, remove)?;
         outcome::show("removed", &written, self.json)
     }
 }
