@@ -10,6 +10,7 @@ use super::cookies;
 use super::layout::FieldErrors;
 use super::page::message;
 use super::session::SignedIn;
+use super::words::sentence;
 use crate::accounts::{Password, Secret, SecretHash, UserName};
 
 /// The fields of a form.
@@ -111,12 +112,6 @@ pub(super) fn new_password(user: &UserName, fields: &Fields) -> Result<Password,
         errors.add("again", "The two passwords are not the same");
     }
     if errors.is_empty() { Ok(password) } else { Err(errors) }
-}
-
-/// A message of the command line, as it stands on a page.
-pub(super) fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 async fn read(request: Request) -> Result<Fields, Response> {
