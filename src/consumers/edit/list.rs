@@ -28,9 +28,10 @@ pub(super) fn apply(text: &str, step: Step<'_>) -> Result<String, Stuck> {
     }
     let tree = Tree::of(text).map_err(|at| Stuck::new(at, TOO_LOOSE))?;
     let wanted = intended(values(text).ok_or(NO_YAML)?, step).ok_or(NO_YAML)?;
-    // A block scalar takes in a comment below it that is indented as deeply; quotes do not.
-    for lines in [Lines::Literal, Lines::Quoted] {
-        let text = Text { text, tree: &tree, lines };
+    // A block scalar takes in a comment below it that is indented as deeply, quotes do not; and one that keeps them (`|+`) takes
+    // in the blank lines below it.
+    for (lines, kept_above) in ATTEMPTS {
+        let text = Text { text, tree: &tree, lines, kept_above };
         let new = text.step(step)?.apply(text.text);
         if let Some(new) = new.filter(|new| values(new).as_ref() == Some(&wanted) && Tree::of(new).is_ok()) {
             return Ok(new);
@@ -48,7 +49,7 @@ pub(super) fn values(text: &str) -> Option<Value> {
 
 /// Where each entry stands: the line of its dash or bracket, and the range of its bytes.
 pub(super) fn ranges(text: &str, tree: &Tree) -> Vec<std::ops::Range<usize>> {
-    let text = Text { text, tree, lines: Lines::Literal };
+    let text = Text { text, tree, lines: Lines::Literal, kept_above: false };
     let Some((list, (in_brackets, items))) = text.list() else { return Vec::new() };
     let range = |at: usize| {
         let (from, to) = (items[at].start, items[at].end);
@@ -150,7 +151,7 @@ impl Text<'_> {
         let column = self.first_pair_on(&items[items.len() - 1], last.start);
         let inner = column.map_or(USUAL, |column| column - indent);
         let mut new = self.entry_lines(entry, indent, inner);
-        if items.len() > 1 && self.has_blank_line_before(last.start) {
+        if items.len() > 1 && !self.kept_above && self.has_blank_line_before(last.start) {
             new.insert(0, String::new());
         }
         splices.insert(last.end, self.joined(&new));
@@ -181,7 +182,9 @@ impl Text<'_> {
             item.as_map().ok_or(Stuck::new(item.start, "the whole entry is an alias; write it out here first"))?;
         let goes = |pair: &Pair| fields.iter().any(|field| Some(field.key) == pair.key.as_deref() && field.whole.is_none());
         let before = |pair: &Pair| pairs.iter().take_while(|other| other.start < pair.start).last();
-        for field in fields {
+        // Where both meet, the rest of a value that is there stands above a new one.
+        let (there, new): (Vec<&Field>, Vec<&Field>) = fields.iter().partition(|field| item.get(field.key).is_some());
+        for field in there.into_iter().chain(new) {
             match item.get(field.key) {
                 Some(pair) if field.whole.is_none() => {
                     let alone = before(pair).is_none_or(|before| !goes(before));
@@ -241,7 +244,9 @@ impl Text<'_> {
         let mut cut = entry.clone();
         let followed_by_blank = entry.end == self.text.len() || self.is_blank_line(entry.end);
         // Of the two blank lines around it one goes too, unless it belongs to the text before it.
-        if at > 0 && followed_by_blank && self.has_blank_line_before(entry.start) {
+        if self.kept_above {
+            cut.end = self.below(cut.end);
+        } else if at > 0 && followed_by_blank && self.has_blank_line_before(entry.start) {
             let blank = lines::start(self.text, entry.start - 1);
             cut.start = if items[at - 1].end < blank { blank } else { cut.start };
         }
@@ -302,6 +307,8 @@ fn first_about(fields: &[Field], field: &Field) -> bool {
     fields.iter().find(|other| other.key == field.key).is_some_and(|first| std::ptr::eq(first, field))
 }
 
+const ATTEMPTS: [(Lines, bool); 4] =
+    [(Lines::Literal, false), (Lines::Quoted, false), (Lines::Literal, true), (Lines::Quoted, true)];
 const LIST: &str = "consumers";
 /// How far entries are indented, and what is in them, where nothing says otherwise.
 const USUAL: usize = 2;

@@ -11,6 +11,8 @@ pub(super) struct Text<'t> {
     pub(super) text: &'t str,
     pub(super) tree: &'t Tree,
     pub(super) lines: Lines,
+    /// Whether a text above would take in blank lines that come to stand below it: none may.
+    pub(super) kept_above: bool,
 }
 
 /// Why something cannot be edited in place: where it stands, and a sentence about it.
@@ -101,7 +103,7 @@ impl Text<'_> {
         let line = lines::start(self.text, pair.start);
         let before = &self.text[line..pair.start];
         if lines::is_blank(before) {
-            splices.cut(line..lines::next(self.text, end));
+            splices.cut(line..self.below(lines::next(self.text, end)));
         } else {
             // It stands behind the entry's dash, which stays.
             let from = line + before.trim_end_matches(' ').len();
@@ -178,6 +180,13 @@ impl Text<'_> {
             return Ok(pair.key_end + blanks + 1);
         }
         Err(Stuck::new(pair.start, "there is no `:` behind this key; write `key: value`"))
+    }
+
+    /// Where lines that are taken out end: blank ones go with them if a text above would take those in.
+    pub(super) fn below(&self, line: usize) -> usize {
+        let blank =
+            lines::within(self.text, line..self.text.len()).take_while(|(_, line)| self.kept_above && lines::is_blank(line));
+        blank.last().map_or(line, |(at, last)| at + last.len())
     }
 
     fn set_in_brackets(&self, pair: &Pair, value: &Value, splices: &mut Splices) -> Result<(), Stuck> {

@@ -239,11 +239,12 @@ fn are_alike(a: &Value, b: &Value) -> bool {
     }
 }
 
-/// The text without these bytes, and perhaps without the blank line before them.
+/// The text without these bytes, and perhaps without the blank line before them, or those below that a `|+` would take in.
 fn without(text: &str, range: &std::ops::Range<usize>) -> Vec<String> {
     let (before, after) = (&text[..range.start], &text[range.end..]);
     let less = before.strip_suffix("\r\n").or(before.strip_suffix('\n')).unwrap_or(before);
-    vec![format!("{before}{after}"), format!("{less}{after}")]
+    let below = if before.contains("|+") { after.trim_start_matches(['\r', '\n']) } else { after };
+    vec![format!("{before}{after}"), format!("{less}{after}"), format!("{before}{below}")]
 }
 
 /// Does it, checks it, and gives the new text; `None` if it has to be done by hand.
@@ -276,7 +277,9 @@ fn edited(old: &str, edit: &Edit) -> Option<String> {
             fields.iter().for_each(|field| field.apply_to(entry));
             let new = list::apply(old, Step::Change(*at, &fields)).ok()?;
             let range = &ranges[*at];
-            let untouched = new.starts_with(&old[..range.start]) && new.trim_end().ends_with(old[range.end..].trim_end());
+            let after = old[range.end..].trim_end();
+            let after = if old.contains("|+") { after.trim_start_matches(['\r', '\n']) } else { after };
+            let untouched = new.starts_with(&old[..range.start]) && new.trim_end().ends_with(after);
             (new, untouched)
         }
     };
@@ -287,6 +290,31 @@ fn edited(old: &str, edit: &Edit) -> Option<String> {
     );
     assert!(untouched, "bytes outside were changed; old:\n{old}\nnew:\n{new}");
     Some(new)
+}
+
+#[test]
+fn a_text_that_keeps_the_blank_lines_below_it_gets_none_by_an_edit() {
+    let two = "consumers:\n- key: k\n\n- key: a\n  name: |+\n    A\n\n";
+    let below = format!("{two}- {{ key: b }}\n\n# tail\n");
+    let new: Mapping = serde_yaml::from_str("key: new").unwrap();
+    let name_alone = "consumers:\n- name: |+\n    A\n  key: k\n\n- key: b\n";
+    let no_key = [Field::new("key", None)];
+    for (old, step, expected) in [
+        (two, Step::Add(&new), format!("{two}- key: new\n")),
+        (&below, Step::Remove(2), format!("{two}# tail\n")),
+        (name_alone, Step::Change(0, &no_key), "consumers:\n- name: |+\n    A\n- key: b\n".to_owned()),
+    ] {
+        assert_eq!(list::apply(old, step).as_ref(), Ok(&expected), "{old}");
+    }
+}
+
+#[test]
+fn what_is_new_in_the_last_value_stands_above_a_new_value() {
+    let old = "consumers:\n- key: k\n  two_legged:\n    allowed: true\n";
+    let inner = Field { inner: Some("impersonation"), ..Field::new("two_legged", Some(true.into())) };
+    let fields = effective(vec![Field::new("description", Some("d".into())), inner], entries(old)[0].as_mapping().unwrap());
+    let expected = format!("{old}    impersonation: true\n  description: d\n");
+    assert_eq!(list::apply(old, Step::Change(0, &fields)), Ok(expected));
 }
 
 #[test]
@@ -322,5 +350,5 @@ fn a_thousand_random_sequences_of_edits_leave_what_was_intended_and_nothing_else
     }
     let (done, by_hand) = counts.get();
     println!("{done} edits done, {by_hand} left to be done by hand");
-    assert!(by_hand * 100 < done, "{done} edits were done, and {by_hand} were not");
+    assert!(by_hand * 1000 < done, "{done} edits were done, and {by_hand} were not");
 }
