@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use super::key_check::Warning;
 use super::load::LoadPolicy;
 use super::model::Consumer;
 use crate::oauth::key::{KeyError, KeyForm, PublicKey};
+use crate::oauth::timestamp::Timestamp;
 use crate::yaml::{Fields, Node, Report};
 
 /// Reads `public_key` or `public_keys`. `older` is the same consumer of the list before: its keys are used again.
@@ -74,7 +76,7 @@ impl Reader<'_> {
             return None;
         }
         if key.is_published() && !self.published_allowed {
-            let message = "the private half of this key stands in public documentation, so anybody can sign with it";
+            let message = Warning::Published.message();
             report.problem(node, message, "make a new key pair; for a demonstration write allow_published_key: true");
             return None;
         }
@@ -87,14 +89,14 @@ impl Reader<'_> {
             report.warn(node, message, "never where it matters");
         }
         if key.bits() < RECOMMENDED_BITS {
-            let message = format!("the key has {} bits, and fewer than {RECOMMENDED_BITS} are weak today", key.bits());
+            let message = Warning::Weak { bits: key.bits() }.message();
             report.warn(node, message, "ask for a new key, and list both under public_keys meanwhile");
         }
-        if let KeyForm::Certificate { subject, not_after, .. } = form
+        if let KeyForm::Certificate { not_after, .. } = form
             && *not_after < self.policy.now.seconds()
         {
-            let message = format!("the certificate of {subject} is past its end; that changes nothing, it is only a key holder");
-            report.warn(node, message, "");
+            let warning = Warning::Expired { not_after: Timestamp::from_seconds(*not_after) };
+            report.warn(node, warning.message(), warning.hint());
         }
     }
 

@@ -1,6 +1,7 @@
 //! A folder with a list and some keys, and the command to change it.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -127,4 +128,22 @@ pub(crate) fn two() -> String {
 /// The arguments that add a consumer with this key.
 pub(crate) fn adding(key: &str) -> Vec<&str> {
     vec!["add", "--key", key, "--name", "New", "--public-key", "c.pub"]
+}
+
+/// Runs a command on a terminal of its own, with these answers typed.
+pub(crate) fn on_a_terminal(desk: &Desk, command: &str, answers: &str) -> Screen {
+    let command = format!("'{}' consumers {command} --consumers '{}'", env!("CARGO_BIN_EXE_countersign"), desk.place().display());
+    let mut script = Command::new("script");
+    script
+        .args(["-qec", &command, "/dev/null"])
+        .current_dir(desk.path(""))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = script.spawn().expect("script is needed by this test: ./tests/run installs it");
+    let mut terminal = child.stdin.take().unwrap();
+    terminal.write_all(answers.as_bytes()).unwrap();
+    let screen = Screen::of(child.wait_with_output().unwrap());
+    drop(terminal);
+    screen
 }

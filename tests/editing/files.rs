@@ -183,12 +183,3 @@ fn a_list_that_could_not_be_used_is_never_written() {
     let error = desk.refused(&["edit", "reports", "--disabled"]);
     assert!(error.contains("this is no valid YAML") || error.contains("brackets are not closed"), "{error}");
 }
-
-#[test]
-fn a_private_key_is_never_written() {
-    let desk = Desk::with_two();
-    let private = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/keys/rsa-2048-a.pem")).unwrap();
-    fs::write(desk.path("private.pem"), private).unwrap();
-    let error = desk.refused(&["edit", "reports", "--public-key", "private.pem"]);
-    assert!(error.contains("this is a private key") && !error.contains("MII"), "{error}");
-}

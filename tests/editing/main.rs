@@ -3,10 +3,12 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests: whatever goes wrong here ends one")]
 
+mod audit;
 mod crash;
 mod desk;
 mod files;
 mod folders;
+mod keys;
 mod live;
 mod many;
 mod settings;

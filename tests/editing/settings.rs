@@ -1,9 +1,9 @@
 //! Every option, and what a person sees.
 
 use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
-use crate::desk::{Desk, Screen, two};
+use crate::desk::{Desk, Screen, on_a_terminal, two};
 
 #[test]
 fn every_option_is_written_and_taken_out_again() {
@@ -41,7 +41,7 @@ fn every_option_is_written_and_taken_out_again() {
     ];
     desk.done(&[&["edit", "reports"], &options[..]].concat());
     let shown = desk.show("reports");
-    let rules = serde_json::json!([{ "path": "/rest/**", "methods": [] }, { "path": "/x", "methods": ["GET", "POST"] }]);
+    let rules = serde_json::json!([{ "path": "/rest/**", "methods": null }, { "path": "/x", "methods": ["GET", "POST"] }]);
     for (name, value) in [
         ("description", "Nightly: # reports".into()),
         ("callback_url", "https://a.example/cb".into()),
@@ -54,7 +54,7 @@ fn every_option_is_written_and_taken_out_again() {
         ("rate_limit", serde_json::json!({ "requests": 100, "per": "1s" })),
         ("expires", "2100-01-01".into()),
         ("allow_oauth_1_0", true.into()),
-        ("reveal", "diagnosis".into()),
+        ("refusals", serde_json::json!({ "reveal": "diagnosis" })),
     ] {
         assert_eq!(shown[name], value, "{name}: {}", desk.text());
     }
@@ -144,22 +144,4 @@ fn what_is_missing_is_asked_on_a_terminal_and_named_elsewhere() {
     assert!(on_a_terminal(&desk, "remove new", "n\n").out.contains("nothing was removed"));
     assert!(on_a_terminal(&desk, "remove new", "y\n").out.contains("removed consumer new"));
     assert_eq!(desk.text(), two());
-}
-
-/// Runs a command on a terminal of its own, with these answers typed.
-fn on_a_terminal(desk: &Desk, command: &str, answers: &str) -> Screen {
-    let command = format!("'{}' consumers {command} --consumers '{}'", env!("CARGO_BIN_EXE_countersign"), desk.place().display());
-    let mut script = Command::new("script");
-    script
-        .args(["-qec", &command, "/dev/null"])
-        .current_dir(desk.path(""))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut child = script.spawn().expect("script is needed by this test: ./tests/run installs it");
-    let mut terminal = child.stdin.take().unwrap();
-    terminal.write_all(answers.as_bytes()).unwrap();
-    let screen = Screen::of(child.wait_with_output().unwrap());
-    drop(terminal);
-    screen
 }

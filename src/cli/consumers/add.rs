@@ -2,11 +2,13 @@
 
 use clap::Args;
 
+use super::keys::KeyReader;
 use super::place::Place;
 use super::settings::Settings;
 use super::{ask, outcome};
 use crate::cli::failure::Failure;
 use crate::consumers::edit::{Draft, Setting};
+use crate::observe::Subject;
 
 /// Arguments of `consumers add`.
 #[derive(Debug, Args)]
@@ -27,19 +29,25 @@ pub(super) struct Add {
 impl Add {
     pub(super) fn run(self) -> Result<(), Failure> {
         let opened = self.place.open()?;
-        let mut settings = self.settings.change()?;
+        let mut keys = KeyReader::new(opened.policy().min_key_bits);
         let key = self.key.map_or_else(|| ask::text("Consumer key: ", "--key"), Ok)?;
+        let refused = |why| opened.refused(ACTION, Subject::Consumer(&key), why);
+        let mut settings = self.settings.change(&mut keys).map_err(refused)?;
         if settings.name == Setting::Keep {
             settings.name = Setting::To(ask::text("Name, for people: ", "--name")?);
         }
         if settings.public_keys == Setting::Keep {
-            settings.public_keys = Setting::To(vec![ask::public_key("--public-key")?]);
+            let pasted = ask::public_key("--public-key")?;
+            settings.public_keys = Setting::To(vec![keys.check(&pasted, "what was pasted").map_err(refused)?]);
         }
-        let draft = Draft { key, settings };
-        let written = opened.change("add_consumer", &draft.key, |editor| editor.add(&draft))?;
-        outcome::show("added", &written, self.json)
+        let draft = Draft { key: key.clone(), settings };
+        let written = opened.change(ACTION, &key, |editor| editor.add(&draft))?;
+        outcome::show("added", &written, keys.said(), self.json)
     }
 }
+
+/// In the audit log.
+const ACTION: &str = "add_consumer";
 
 const AFTER_HELP: &str = "\
 Examples:

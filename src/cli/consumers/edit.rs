@@ -2,11 +2,13 @@
 
 use clap::Args;
 
+use super::keys::KeyReader;
 use super::outcome;
 use super::place::Place;
 use super::settings::{Settings, TakeOut};
 use crate::cli::failure::Failure;
-use crate::consumers::edit::{Change, Editor, Revision};
+use crate::consumers::edit::{Change, Revision};
+use crate::observe::Subject;
 
 /// Arguments of `consumers edit`.
 #[derive(Debug, Args)]
@@ -34,14 +36,16 @@ pub(super) struct Edit {
 impl Edit {
     pub(super) fn run(self) -> Result<(), Failure> {
         let opened = self.place.open()?;
-        let mut change = Change { key: self.key.clone(), ..self.settings.change()? };
+        let mut keys = KeyReader::new(opened.policy().min_key_bits);
+        let refused = |why| opened.refused(ACTION, Subject::Consumer(&self.consumer), why);
+        let mut change = Change { key: self.key.clone(), ..self.settings.change(&mut keys).map_err(refused)? };
         self.take_out.apply_to(&mut change);
         if change == Change::default() {
             return Err(Failure::new("no option says what to change").hint("countersign consumers edit --help lists them"));
         }
-        let edit = |editor: &Editor| editor.edit(&self.consumer, &change, self.revision.as_ref());
-        let written = opened.change("edit_consumer", &self.consumer, edit)?;
-        outcome::show("changed", &written, self.json)
+        let written =
+            opened.change(ACTION, &self.consumer, |editor| editor.edit(&self.consumer, &change, self.revision.as_ref()))?;
+        outcome::show("changed", &written, keys.said(), self.json)
     }
 }
 
@@ -49,6 +53,9 @@ impl Edit {
 pub(super) fn parse_revision(text: &str) -> Result<Revision, String> {
     text.parse().map_err(|_| "a revision is 32 hexadecimal digits".to_owned())
 }
+
+/// In the audit log.
+const ACTION: &str = "edit_consumer";
 
 const AFTER_HELP: &str = "\
 Examples:

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use clap::{ArgGroup, Args};
 use serde_json::{Value, json};
 
-use super::place::{self, Place};
+use super::place::{self, Opened, Place};
 use super::words::harmless;
 use super::{ask, outcome};
 use crate::cli::failure::Failure;
@@ -18,6 +18,7 @@ use crate::consumers::edit::{Change, Draft, Listing, Setting, Written};
 use crate::consumers::import::{self, Allowed, Found, ImportError};
 use crate::consumers::key_check::{self, CheckedKey, KeyReport, Wrong};
 use crate::consumers::{Consumer, ConsumerKey, ConsumerList};
+use crate::observe::Subject;
 
 /// Arguments of `consumers import`.
 #[derive(Debug, Args)]
@@ -58,24 +59,30 @@ impl Import {
         let opened = self.place.open()?;
         let listing = opened.editor().list().map_err(place::failure)?;
         let list = ConsumerList::shared(listing.entries.iter().map(|entry| Arc::clone(&entry.consumer)));
-        let found = self.with_own_words(self.fetch()?)?;
+        let found = self.fetch().map_err(|why| self.refused(&opened, Subject::Nothing, why))?;
+        let found = self.with_own_words(found)?;
+        let refused = |why| self.refused(&opened, Subject::Consumer(found.key.as_str()), why);
         let report = key_check::check(&found.public_key_text, opened.policy().min_key_bits).compared_with(&list, None);
-        let key = report.key.as_ref().map_err(unusable_key)?;
+        let key = report.key.as_ref().map_err(|wrong| refused(unusable_key(wrong)))?;
         let offer = Offer { url: &self.url, found: &found, key, report: &report };
         if let Some(known) = list.get(found.key.as_str()) {
-            offer.check_same(known)?;
+            offer.check_same(known).map_err(refused)?;
             return self.tell(&offer, None, "it is there already, with this key");
         }
         if key.is_published() {
-            return Err(published(&found));
+            return Err(refused(published(&found)));
         }
         if self.dry_run {
             return self.tell(&offer, None, "nothing was added");
         }
         self.confirm(&offer, listing)?;
-        let draft = offer.draft();
-        let written = opened.change("add_consumer", &draft.key, |editor| editor.add(&draft))?;
+        let written = opened.change(ACTION, found.key.as_str(), |editor| editor.add(&offer.draft()))?;
         self.tell(&offer, Some(&written), "")
+    }
+
+    /// What would only be shown is no change that was tried.
+    fn refused(&self, opened: &Opened, subject: Subject<'_>, why: Failure) -> Failure {
+        if self.dry_run { why } else { opened.refused(ACTION, subject, why) }
     }
 
     fn fetch(&self) -> Result<Found, Failure> {
@@ -125,7 +132,10 @@ impl Import {
         if self.yes || added.is_none() {
             print(&offer.text())?;
         }
-        added.map_or_else(|| print(&format!("{why_not}\n")), |written| outcome::show("added", written, false))
+        added.map_or_else(
+            || print(&format!("{why_not}\n")),
+            |written| outcome::show("added", written, &offer.report.warnings, false),
+        )
     }
 }
 
@@ -233,6 +243,9 @@ fn published(found: &Found) -> Failure {
     Failure::new(format!("the private half of the key of {key} stands in public documentation, so anybody can sign with it"))
         .hint("have the application's administrator make a new key pair")
 }
+
+/// In the audit log; an import on the page is the same there.
+const ACTION: &str = "add_consumer";
 
 const AFTER_HELP: &str = "\
 Examples:

@@ -4,6 +4,7 @@ mod add;
 mod ask;
 mod edit;
 mod import;
+mod keys;
 mod list;
 mod outcome;
 mod place;

@@ -7,13 +7,16 @@ use super::words::harmless;
 use crate::cli::failure::Failure;
 use crate::cli::print;
 use crate::consumers::edit::{FileFate, Written};
+use crate::consumers::key_check::Warning;
+use crate::yaml::Problem;
 
-/// Prints a change that was made, and what somebody should know about it.
-pub(super) fn show(verb: &str, written: &Written, as_json: bool) -> Result<(), Failure> {
+/// Prints a change that was made, and what somebody should know about it, but for what was said of its key before.
+pub(super) fn show(verb: &str, written: &Written, said: &[Warning], as_json: bool) -> Result<(), Failure> {
     if as_json {
         return print(&format!("{:#}\n", json(verb, written)));
     }
-    written.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
+    let is_new = |warning: &&Problem| !said.iter().any(|said| warning.message.ends_with(&said.message()));
+    written.warnings.iter().filter(is_new).for_each(|warning| eprintln!("warning: {warning}"));
     print(&format!("{}\n", sentence(verb, written)))
 }
 

@@ -7,10 +7,10 @@ use clap::Args;
 use super::Failure;
 use crate::admin::change::{audited, reason};
 use crate::cli::DEFAULT_CONFIG;
-use crate::config::{LogTarget, Settings, Source};
+use crate::config::{Settings, Source};
 use crate::consumers::LoadPolicy;
 use crate::consumers::edit::{EditError, Editor, Rules, Written};
-use crate::observe::{Actor, record_of_command};
+use crate::observe::{Actor, Audited, Subject, record_of_command};
 
 /// `--config` or `--consumers`.
 #[derive(Debug, Clone, Args)]
@@ -58,19 +58,33 @@ impl Opened {
         step: impl FnOnce(&Editor) -> Result<Written, EditError>,
     ) -> Result<Written, Failure> {
         let written = step(&self.editor());
-        let (refused, who) = (written.as_ref().err().map(reason), Actor::Command(rustix::process::getuid().as_raw()));
-        let audited = audited(who, None, action, key, &written, refused.as_deref());
-        let log = self.settings.as_ref().map_or(&LogTarget::Stderr, |settings| &settings.log.audit);
-        if let Err(error) = record_of_command(log, &audited) {
+        let refused = written.as_ref().err().map(reason);
+        self.record(&audited(who(), None, action, key, &written, refused.as_deref()));
+        written.map_err(failure)
+    }
+
+    /// Records a change that was not even begun.
+    pub(super) fn refused(&self, action: &'static str, subject: Subject<'_>, why: Failure) -> Failure {
+        self.record(&Audited::refused(who(), None, action, subject, why.message()));
+        why
+    }
+
+    /// Only a configuration says where the audit log is.
+    fn record(&self, audited: &Audited<'_>) {
+        let Some(settings) = &self.settings else { return };
+        if let Err(error) = record_of_command(&settings.log.audit, audited) {
             eprintln!("warning: the audit log cannot be written: {error}");
         }
-        written.map_err(failure)
     }
 
     /// As configured, or as without a configuration.
     pub(super) fn policy(&self) -> LoadPolicy<'_> {
         self.settings.as_ref().map_or_else(LoadPolicy::by_default, LoadPolicy::of)
     }
+}
+
+fn who() -> Actor<'static> {
+    Actor::Command(rustix::process::getuid().as_raw())
 }
 
 /// Why nothing was read or changed, for the person at the keyboard.

@@ -42,7 +42,7 @@ impl Remove {
         }
         let remove = |editor: &Editor| editor.remove(&self.consumer, revision.as_ref());
         let written = opened.change("remove_consumer", &self.consumer, remove)?;
-        outcome::show("removed", &written, self.json)
+        outcome::show("removed", &written, &[], self.json)
     }
 }
 

@@ -1,11 +1,8 @@
 //! The options for the settings of a consumer, the same for `add` and `edit`.
 
-use std::fs;
-use std::io::Read;
-use std::path::Path;
-
 use clap::Args;
 
+use super::keys::KeyReader;
 use crate::cli::failure::Failure;
 use crate::consumers::edit::{AllowRule, Change, Rate, Setting};
 
@@ -71,9 +68,9 @@ pub(super) struct Settings {
 
 impl Settings {
     /// The changes that the options ask for.
-    pub(super) fn change(&self) -> Result<Change, Failure> {
+    pub(super) fn change(&self, reader: &mut KeyReader) -> Result<Change, Failure> {
         let enabled = (self.enabled || self.disabled).then_some(self.enabled);
-        let keys: Vec<String> = self.public_key.iter().map(|file| read_key(file)).collect::<Result<_, _>>()?;
+        let keys: Vec<String> = self.public_key.iter().map(|file| reader.read(file)).collect::<Result<_, _>>()?;
         Ok(Change {
             key: None,
             name: one(&self.name),
@@ -159,23 +156,6 @@ fn several<T: Clone>(options: &[T]) -> Setting<Vec<T>> {
     if options.is_empty() { Setting::Keep } else { Setting::To(options.to_vec()) }
 }
 
-/// The text of a key; what it is worth is the loader's to say.
-fn read_key(file: &str) -> Result<String, Failure> {
-    let mut text = String::new();
-    let read = if file == "-" {
-        std::io::stdin().lock().take(MAX_KEY).read_to_string(&mut text)
-    } else {
-        fs::File::open(Path::new(file)).and_then(|file| file.take(MAX_KEY).read_to_string(&mut text))
-    };
-    let name = if file == "-" { "standard input" } else { file };
-    match read {
-        Ok(_) => Ok(text),
-        Err(error) => {
-            Err(Failure::new(format!("cannot read {name}: {error}")).hint("name a file with a PEM public key or certificate"))
-        }
-    }
-}
-
 fn parse_allow(text: &str) -> Result<AllowRule, String> {
     let (methods, path) = text.rsplit_once(' ').unwrap_or(("", text));
     if !path.starts_with('/') {
@@ -190,9 +170,6 @@ fn parse_rate(text: &str) -> Result<Rate, String> {
     let (requests, per) = found.ok_or("write the requests and the time, such as 100/1s")?;
     Ok(Rate { requests, per: per.to_owned() })
 }
-
-/// Far more than any key or certificate.
-const MAX_KEY: u64 = 1 << 20;
 
 #[cfg(test)]
 mod tests {

@@ -47,26 +47,34 @@ pub(super) fn of(key: &CheckedKey, now: Timestamp) -> Vec<Warning> {
     warnings
 }
 
+impl Warning {
+    /// What somebody should know.
+    pub fn message(&self) -> String {
+        match self {
+            Self::Weak { bits } => format!("the key has {bits} bits, and fewer than {RECOMMENDED_BITS} are weak today"),
+            Self::Published => {
+                "the private half of this key stands in public documentation, so anybody can sign with it".to_owned()
+            }
+            Self::UsedBy(consumer) => format!("consumer \"{}\" has this key already", consumer.as_str().escape_debug()),
+            Self::Expired { not_after } => format!("the certificate expired on {}", date(*not_after)),
+            Self::NotYet { not_before } => format!("the certificate begins only on {}", date(*not_before)),
+        }
+    }
+
+    /// What that means, or what to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Weak { .. } => "ask for a new one",
+            Self::Published => "the gateway refuses it unless the consumer has allow_published_key: true",
+            Self::UsedBy(_) => "each can sign as the other",
+            Self::Expired { .. } | Self::NotYet { .. } => "that changes nothing, it is only a key holder",
+        }
+    }
+}
+
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Weak { bits } => {
-                write!(f, "the key has {bits} bits, and fewer than {RECOMMENDED_BITS} are weak today; ask for a new one")
-            }
-            Self::Published => f.write_str(
-                "the private half of this key stands in public documentation, so anybody can sign with it; \
-                 the gateway refuses it unless the consumer has allow_published_key: true",
-            ),
-            Self::UsedBy(consumer) => {
-                write!(f, "consumer \"{}\" has this key already; each can sign as the other", consumer.as_str().escape_debug())
-            }
-            Self::Expired { not_after } => {
-                write!(f, "the certificate expired on {}; that changes nothing, it is only a key holder", date(*not_after))
-            }
-            Self::NotYet { not_before } => {
-                write!(f, "the certificate begins only on {}; that changes nothing, it is only a key holder", date(*not_before))
-            }
-        }
+        write!(f, "{}; {}", self.message(), self.hint())
     }
 }
 
