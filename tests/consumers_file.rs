@@ -276,6 +276,9 @@ fn keys_of_two_consumers_may_not_be_one_nor_look_like_one() {
 
     let shared = load(&two("a", "b")).unwrap();
     assert!(shared.warnings[0].to_string().contains("consumer \"b\" has the same public key as the consumer in"));
+    let odd = load(&two("a", "b\"c")).unwrap();
+    let warning = odd.warnings[0].to_string();
+    assert!(warning.contains("consumer \"b\\\"c\" has the same public key"), "{warning}");
 }
 
 #[test]

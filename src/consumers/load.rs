@@ -127,14 +127,14 @@ struct Seen<'e> {
 impl<'e> Seen<'e> {
     fn add(&mut self, key: &'e ConsumerKey, placed: &'e Placed, report: &mut Report) {
         if let Some(first) = self.keys.get(key) {
-            let message = format!("the consumer key \"{key}\" stands twice, first in");
+            let message = format!("the consumer key {} stands twice, first in", quoted(key));
             let hint = "take one of the two out; for two public keys use public_keys";
             report.conflict(Severity::Error, placed.place("key"), first.place("key"), message, hint);
             return;
         }
         self.keys.insert(key, placed);
         if let Some(first) = self.headers.insert(identity_value(key.as_str()), placed) {
-            let message = format!("in its header, \"{key}\" looks to the application like the consumer key in");
+            let message = format!("in its header, {} looks to the application like the consumer key in", quoted(key));
             let hint = "give one of the two another key";
             report.conflict(Severity::Error, placed.place("key"), first.place("key"), message, hint);
         }
@@ -147,9 +147,14 @@ impl<'e> Seen<'e> {
         let first = self.fingerprints.insert(fingerprint, placed);
         // A key that one consumer lists twice is warned of already.
         if let Some(first) = first.filter(|first| !std::ptr::eq(*first, placed)) {
-            let message = format!("consumer \"{key}\" has the same public key as the consumer in");
+            let message = format!("consumer {} has the same public key as the consumer in", quoted(key));
             let hint = "each can sign as the other; let each have its own";
             report.conflict(Severity::Warning, placed.place("key"), first.place("key"), message, hint);
         }
     }
+}
+
+/// As messages about one entry begin with it; a key may have quotes in it, and signs that turn the direction of writing.
+fn quoted(key: &ConsumerKey) -> String {
+    format!("\"{}\"", key.as_str().escape_debug())
 }

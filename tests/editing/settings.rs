@@ -98,6 +98,10 @@ fn a_key_is_rolled_over_and_the_old_one_taken_out() {
     assert_eq!(bits(&desk), [4096]);
     let error = desk.run(&["edit", "reports", "--public-key", "b.pub"]).err;
     assert!(error.contains("has the same public key as the consumer in"), "{error}");
+    for key in ["it's", "a\"b", "a\\b", "a\u{202e}b"] {
+        let error = desk.run(&["add", "--key", key, "--name", "New", "--public-key", "b.pub"]).err;
+        assert!(error.contains("has the same public key as the consumer in") && !error.contains('\u{202e}'), "{key}: {error}");
+    }
 }
 
 #[test]
