@@ -335,3 +335,22 @@ fn a_key_with_a_blank_at_its_end_is_edited_and_not_the_one_without() {
     assert_eq!(answer(&site, &signed(CONSUMER, &RSA_2048)).0, 200);
     assert_eq!(answer(&site, &signed(CONSUMER, &RSA_2048_OTHER)), (401, Some("signature_invalid".into())));
 }
+
+#[test]
+fn a_consumer_that_may_reach_nothing_is_not_shown_as_one_that_may_reach_everything() {
+    let closed = Consumer::new(CONSUMER, &RSA_2048).with("allow: []").with("allow_from: []");
+    let site = Site::with_ada_and(|builder| builder.consumer(closed));
+    let mut browser = site.signed_in();
+    let shown = browser.get("/consumers/show?key=reporting").text();
+    assert!(shown.contains("(nothing)") && shown.contains("(nowhere)"), "{shown}");
+    let file = || fs::read_to_string(site.gateway.consumers_file()).unwrap();
+    let before = file();
+    let form = edit_form(&mut browser, CONSUMER);
+    assert_eq!(browser.post("/consumers/edit", &form.fields()).status, 303);
+    assert_eq!(file(), before);
+    let more = form.set("allow", "(nothing)\n/rest/**");
+    assert_eq!(browser.post("/consumers/edit", &more.fields()).status, 422);
+    let all = more.set("allow", "").set("allow_from", "");
+    assert_eq!(browser.post("/consumers/edit", &all.fields()).status, 303);
+    assert!(!file().contains("allow"), "{}", file());
+}

@@ -85,8 +85,8 @@ impl ConsumerForm {
             two_legged: flag(&settings.two_legged, true),
             execute_as: text(&settings.execute_as),
             impersonation: flag(&settings.impersonation, false),
-            allow: lines(to(&settings.allow), rule_text),
-            allow_from: lines(to(&settings.allow_from), Clone::clone),
+            allow: lines(to(&settings.allow), "(nothing)", rule_text),
+            allow_from: lines(to(&settings.allow_from), "(nowhere)", Clone::clone),
             rate_requests: rate.map(|rate| rate.requests.to_string()).unwrap_or_default(),
             rate_per: rate.map(|rate| rate.per.clone()).unwrap_or_default(),
             expires: text(&settings.expires),
@@ -189,7 +189,12 @@ fn tidy(text: &str) -> String {
     text.trim().replace("\r\n", "\n")
 }
 
-fn lines<T>(values: Option<&Vec<T>>, text: impl Fn(&T) -> String) -> String {
+/// A list without anything in it lets nothing through, and the empty field says the contrary: so there is a word for it. Nobody can
+/// write the word, since it is neither path nor network.
+fn lines<T>(values: Option<&Vec<T>>, none: &str, text: impl Fn(&T) -> String) -> String {
+    if values.is_some_and(Vec::is_empty) {
+        return none.to_owned();
+    }
     values.into_iter().flatten().map(text).collect::<Vec<_>>().join("\n")
 }
 
