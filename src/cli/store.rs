@@ -12,6 +12,7 @@ use crate::replay::{NotInitialised, initialise};
 
 /// The nonce store that several instances share
 #[derive(Debug, Args)]
+#[command(after_help = "Example: countersign store init --unused")]
 pub(super) struct Store {
     #[command(subcommand)]
     command: Command,

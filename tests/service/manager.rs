@@ -121,6 +121,14 @@ impl Manager {
         self.lines.lock().unwrap().clone()
     }
 
+    /// Exactly so many lines with this text, the last of which may still be on its way here.
+    #[track_caller]
+    pub(crate) fn wait_for_line_times(&self, text: &str, times: usize) {
+        let count = || self.lines().iter().filter(|line| line.contains(text)).count();
+        eventually(text, || (count() >= times).then_some(()));
+        assert_eq!(count(), times, "{text}");
+    }
+
     #[track_caller]
     pub(crate) fn wait_for_line(&self, text: &str) -> String {
         eventually(text, || self.lines().into_iter().find(|line| line.contains(text)))

@@ -123,9 +123,9 @@ fn restarts_under_load_lose_no_request_and_accept_no_replay() {
     });
     assert_eq!(killed, restarts);
     manager.end();
+    manager.wait_for_line_times("\"message\":\"stopped\"", restarts + 1);
     let lines = manager.lines();
     let count = |text: &str| lines.iter().filter(|line| line.contains(text)).count();
-    assert_eq!(count("\"message\":\"stopped\""), restarts + 1);
     assert_eq!(count("the nonces that were accepted before are remembered"), restarts);
     assert_eq!(count("still open when the time to drain was over"), 0);
     println!(
