@@ -51,7 +51,7 @@ impl SharedStore {
             State::Ready(link) => link,
             State::Down(trouble) => return Err(NonceRefused::Unclaimed(trouble.fault())),
         };
-        if id.stamp() < link.marker.from {
+        if id.stamp() < link.marker.from.max(self.common.first_kept(window)) {
             return Err(NonceRefused::Forgotten);
         }
         let keep = keep_for(id.stamp(), window, self.clock.wall());

@@ -2,6 +2,7 @@
 //! delays it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
@@ -10,11 +11,11 @@ use redis::aio::MultiplexedConnection;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
-use super::marker::{Agreed, CLOCKS_AGREE, Judged, Marker};
+use super::marker::{Agreed, CLOCKS_AGREE, Judged, KEPT_AT_LEAST, Marker};
 use super::server::{Facts, Server};
 use super::trouble::StoreTrouble;
 use crate::clock::{Clock, Moment};
-use crate::oauth::timestamp::Timestamp;
+use crate::oauth::timestamp::{Timestamp, Window};
 
 /// What the keeper shares with those who claim nonces.
 #[derive(Debug)]
@@ -24,6 +25,23 @@ pub(super) struct Common {
     pub(super) doubt: Notify,
     /// The gateway ends.
     pub(super) end: Notify,
+    /// The latest time that the store's clock has shown while ours agreed. In seconds; never goes back.
+    latest: AtomicU64,
+}
+
+impl Common {
+    pub(super) fn new() -> Self {
+        let unknown = State::Down(StoreTrouble::Unreachable("no connection was made yet".to_owned()));
+        let (doubt, end, latest) = Default::default();
+        Self { state: ArcSwap::from_pointee(unknown), doubt, end, latest }
+    }
+
+    /// The first stamp whose nonces the store can't have dropped for their age. A clock that is set back, ours or both, makes
+    /// older ones look fresh.
+    pub(super) fn first_kept(&self, window: Window) -> Timestamp {
+        let dropped = window.max_age.saturating_add(KEPT_AT_LEAST);
+        Timestamp::from_seconds(self.latest.load(Ordering::SeqCst).saturating_sub(dropped))
+    }
 }
 
 /// How it stands with the store.
@@ -142,7 +160,10 @@ impl Keeper {
         }
         match theirs.seconds().abs_diff(now.wall.seconds()) {
             difference if difference > CLOCKS_AGREE => Err(StoreTrouble::ClockOff(difference)),
-            _ => Ok(()),
+            _ => {
+                self.common.latest.fetch_max(theirs.seconds(), Ordering::SeqCst);
+                Ok(())
+            }
         }
     }
 
@@ -174,7 +195,6 @@ mod tests {
     use super::*;
     use crate::clock::ManualClock;
     use crate::config::{SharedReplay, StoreAddress, StoreKey};
-    use crate::oauth::timestamp::Window;
 
     fn keeper() -> (Keeper, Arc<ManualClock>) {
         let clock = ManualClock::at(1_700_000_000);
@@ -185,13 +205,11 @@ mod tests {
             key: StoreKey::new([7; 32]),
             timeout: Duration::from_millis(100),
         };
-        let state = State::Down(StoreTrouble::Silent);
-        let common = Common { state: ArcSwap::from_pointee(state), doubt: Notify::new(), end: Notify::new() };
         let keeper = Keeper {
             server: Server::new(&settings).unwrap(),
             ours: Agreed { window: Window { max_age: 300, max_ahead: 300 }, key_check: String::new() },
             clock: Clock::Manual(Arc::clone(&clock)),
-            common: Arc::new(common),
+            common: Arc::new(Common::new()),
             seen: None,
             leapt: false,
         };
@@ -223,5 +241,29 @@ mod tests {
         clock.set_wall(1_699_999_969);
         assert_eq!(look(1_699_999_969), Ok(()), "ours was off, and is set right");
         assert!(!keeper.leapt);
+    }
+
+    #[test]
+    fn what_the_store_dropped_for_its_age_is_not_fresh_again_when_clocks_are_set_back() {
+        const NOW: u64 = 1_700_000_000;
+        let (mut keeper, clock) = keeper();
+        let window = keeper.ours.window;
+        assert_eq!(keeper.common.first_kept(window), Timestamp::from_seconds(0));
+        clock.set_wall(NOW);
+        keeper.compare_clocks(Timestamp::from_seconds(NOW), keeper.clock.now()).unwrap();
+        let first = keeper.common.first_kept(window);
+        assert!(
+            window.check(first, Timestamp::from_seconds(NOW - CLOCKS_AGREE)).is_err(),
+            "nobody whose clock agrees is refused"
+        );
+        // A nonce of that stamp that an instance with a clock ahead of the store's claimed.
+        let kept = super::super::marker::keep_for(first, window, Timestamp::from_seconds(NOW - 100 + CLOCKS_AGREE));
+        assert!(NOW - 100 + kept > NOW, "the store still has it");
+        for theirs in [NOW - 3600, NOW + 3600] {
+            // Both clocks, or the store's alone.
+            clock.set_wall(NOW - 3600);
+            let _ = keeper.compare_clocks(Timestamp::from_seconds(theirs), keeper.clock.now());
+            assert_eq!(keeper.common.first_kept(window), first, "{theirs}");
+        }
     }
 }

@@ -120,6 +120,9 @@ pub(super) const CLOCKS_AGREE: u64 = 30;
 /// Then two instances' clocks differ by twice that at most; and a bit, for looks at a clock take time.
 const SLACK: u64 = 2 * CLOCKS_AGREE + 10;
 
+/// For so many seconds after its stamp has left the window by the store's clock a nonce is kept, whoever claimed it.
+pub(super) const KEPT_AT_LEAST: u64 = SLACK - CLOCKS_AGREE;
+
 /// The marker's key.
 pub(super) const MARKER: &str = "countersign:store";
 

@@ -6,9 +6,6 @@ use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
-use tokio::sync::Notify;
-
 use super::keeper::{Common, Keeper, State};
 use super::marker::Agreed;
 use super::name::{ClaimId, Names};
@@ -23,6 +20,7 @@ use crate::oauth::timestamp::{Timestamp, Window};
 #[derive(Debug)]
 pub struct SharedStore {
     names: Names,
+    window: Window,
     pub(super) clock: Clock,
     pub(super) timeout: Duration,
     pub(super) common: Arc<Common>,
@@ -40,15 +38,14 @@ impl SharedStore {
             Ok(server) => server,
             Err(trouble) => return Ok(Err(trouble)),
         };
-        let unknown = State::Down(StoreTrouble::Unreachable("no connection was made yet".to_owned()));
-        let common = Arc::new(Common { state: ArcSwap::from_pointee(unknown), doubt: Notify::new(), end: Notify::new() });
+        let common = Arc::new(Common::new());
         let ours = Agreed { window, key_check: names.key_check() };
         let keeper = Keeper { server, ours, clock: clock.clone(), common: Arc::clone(&common), seen: None, leapt: false };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (first, told) = sync_channel(1);
         let run = move || runtime.block_on(keeper.run(first));
         let keeper = std::thread::Builder::new().name("store".to_owned()).spawn(run)?;
-        let store = Self { names, clock, timeout: settings.timeout, common, keeper };
+        let store = Self { names, window, clock, timeout: settings.timeout, common, keeper };
         match told.recv_timeout(FIRST_WITHIN) {
             Ok(Err(trouble)) if trouble.is_lasting() => Ok(Err(trouble)),
             _ => Ok(Ok(store)),
@@ -71,7 +68,7 @@ impl SharedStore {
     /// The first stamp whose nonces the store remembers; `None` while it is not known.
     pub fn first_remembered(&self) -> Option<Timestamp> {
         match &**self.common.state.load() {
-            State::Ready(link) => Some(link.marker.from),
+            State::Ready(link) => Some(link.marker.from.max(self.common.first_kept(self.window))),
             State::Down(_) => None,
         }
     }
