@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::process::Child;
 
-use crate::desk::{Desk, Screen, adding};
+use crate::desk::{Desk, Screen, adding, two};
 
 fn wait(children: Vec<Child>) {
     for child in children {
@@ -60,4 +60,21 @@ fn who_holds_the_lock_is_waited_for() {
     lock.unlock().unwrap();
     wait(vec![child]);
     assert_eq!(desk.keys().len(), 3);
+}
+
+#[test]
+fn who_holds_the_lock_of_a_file_that_a_link_leads_to_is_waited_for() {
+    let desk = Desk::with_folder();
+    std::fs::write(desk.path("list"), two()).unwrap();
+    std::os::unix::fs::symlink(desk.path("list"), desk.place().join("list.yaml")).unwrap();
+    let lock = File::open(desk.path("")).unwrap();
+    lock.lock().unwrap();
+    let mut child = desk.command(&["edit", "reports", "--disabled"]).spawn().unwrap();
+    // It cannot have been done, however long that took.
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    assert!(child.try_wait().unwrap().is_none());
+    assert_eq!(std::fs::read_to_string(desk.path("list")).unwrap(), two());
+    lock.unlock().unwrap();
+    wait(vec![child]);
+    assert_eq!(desk.show("reports")["enabled"], false);
 }

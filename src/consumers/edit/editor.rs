@@ -139,9 +139,17 @@ impl Editor {
     }
 
     fn lock(&self) -> Result<Lock, EditError> {
-        let real = fs::canonicalize(&self.place).map_err(|error| EditError::Io { path: self.place.clone(), error })?;
-        let folder = if real.is_dir() { real } else { real.parent().unwrap_or(Path::new("/")).to_owned() };
-        Lock::take(&folder)
+        Lock::take(&self.folder()?)
+    }
+
+    /// A link in our folder leads to a file in another one, and whoever edits it there locks that.
+    fn lock_where_it_is(&self, place: &Place) -> Result<Option<Lock>, EditError> {
+        let folder = folder_of(&place.real)?;
+        if folder == self.folder()? { Ok(None) } else { Lock::take(&folder).map(Some) }
+    }
+
+    fn folder(&self) -> Result<PathBuf, EditError> {
+        if self.place.is_dir() { real(&self.place) } else { folder_of(&real(&self.place)?) }
     }
 
     /// Why no consumer can be added; `None` if nothing is known against it.
@@ -235,6 +243,7 @@ impl Editor {
         check_size(&after.documents, self.rules.max_size)?;
         let loaded = after.load(&self.rules.policy(was.as_ref().map(|was| &was.list)))?;
         let place = Place::of(before, &new, fate)?;
+        let _lock = self.lock_where_it_is(&place)?;
         if let Some(old) = old {
             self.check_still_there(old, &place.real, key)?;
         }
@@ -286,7 +295,7 @@ impl Place {
         let io = |error| EditError::Io { path: new.file().to_owned(), error };
         if fate != FileFate::Created {
             // A link stays, and what it leads to is replaced.
-            let real = fs::canonicalize(new.file()).map_err(io)?;
+            let real = real(new.file())?;
             let owner = Owner::of(&fs::metadata(&real).map_err(io)?);
             return Ok(Self { real, owner });
         }
@@ -305,6 +314,18 @@ impl Place {
             fate => disk::replace(&self.real, bytes, self.owner, fate == FileFate::Created),
         }
     }
+}
+
+/// Where a path leads to.
+fn real(path: &Path) -> Result<PathBuf, EditError> {
+    fs::canonicalize(path).map_err(|error| EditError::Io { path: path.to_owned(), error })
+}
+
+/// The folder that a file is in or will be.
+fn folder_of(file: &Path) -> Result<PathBuf, EditError> {
+    let folder = file.parent().unwrap_or(Path::new("/"));
+    // Of a name alone.
+    real(if folder == Path::new("") { Path::new(".") } else { folder })
 }
 
 fn entry(
