@@ -138,6 +138,21 @@ fn an_edit_changes_what_was_changed_and_not_a_byte_besides() {
 }
 
 #[test]
+fn a_text_that_no_browser_sends_back_as_it_was_stays_as_it_is_in_the_file() {
+    let odd = Consumer::new(CONSUMER, &RSA_2048).with(r#"description: " a\rb\r\nc\0 ""#);
+    let site = Site::with_ada_and(|builder| builder.consumer(odd));
+    let mut browser = site.signed_in();
+    let before = fs::read_to_string(site.gateway.consumers_file()).unwrap();
+    let form = edit_form(&mut browser, CONSUMER);
+    let description = form.value("description").replace('\n', "\r\n");
+    assert_eq!(description, "a\r\nb\r\nc\u{fffd}", "nothing in it that a browser would change");
+    let saved = browser.post("/consumers/edit", &form.set("description", &description).without("enabled").fields());
+    assert_eq!(saved.status, 303, "{}", saved.text());
+    let after = fs::read_to_string(site.gateway.consumers_file()).unwrap();
+    assert_eq!(after.replace("    enabled: false\n", ""), before);
+}
+
+#[test]
 fn while_a_key_is_rolled_over_both_count() {
     let site = Site::with_ada();
     let mut browser = site.signed_in();

@@ -184,9 +184,9 @@ fn non_empty<T>(values: Vec<T>) -> Option<Vec<T>> {
     (!values.is_empty()).then_some(values)
 }
 
-/// Browsers send CR LF for every line break in a text, and people paste blanks around it.
+/// A text as it comes back from a page: browsers send CR LF for every line break and have no NUL, and people paste blanks around.
 fn tidy(text: &str) -> String {
-    text.trim().replace("\r\n", "\n")
+    text.trim().replace("\r\n", "\n").replace('\r', "\n").replace('\0', "\u{fffd}")
 }
 
 /// A list without anything in it lets nothing through, and the empty field says the contrary: so there is a word for it. Nobody can
