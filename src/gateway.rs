@@ -1,4 +1,6 @@
-//! The policy in one expression: what passes, as whom, and what is refused.
+//! The policy in one expression, [`Gateway::admit`]: what passes, as whom, and what is refused.
+//!
+//! What it is judged by, the files' content, is in [`crate::policy`].
 
 use std::sync::Arc;
 
@@ -16,7 +18,7 @@ use crate::routes::{Access, Decision};
 /// What is shared by all data-plane threads.
 #[derive(Debug)]
 pub struct Gateway {
-    /// The snapshot in force; swapped by the control plane.
+    /// The snapshot in force; swapped by [`Reloader`](crate::consumers::reload::Reloader).
     pub policy: Arc<ArcSwap<Policy>>,
     /// Nonces that were accepted.
     pub nonces: Nonces,

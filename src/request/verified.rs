@@ -96,7 +96,8 @@ impl IdentifiedRequest {
     /// The whole proof, in order (method and time stood when the request was identified): signature, nonce peek, token,
     /// permission, body, a place at the backend, rate, and the nonce's commit last.
     ///
-    /// So a token error, a 429 or a busy backend uses up no nonce, and a replay or a forgery uses up no rate budget.
+    /// So a token error, a 429 or a busy backend uses up no nonce, and neither a forgery nor a replay that is known here uses up
+    /// rate budget. One that only the shared store knows does, since the store is asked last.
     ///
     /// # Errors
     /// The first [`Refusal`] on the way.
