@@ -1,5 +1,7 @@
-//! The one place where consumers are changed: the editor writes the file, a line goes into the audit log, and the new list is in
-//! force before anybody is answered.
+//! Where pages and API change consumers: the editor writes the file, a line goes into the audit log, and the answer waits for the
+//! new list to be in force, or says that it is not ([`Live`]).
+//!
+//! `countersign consumers` goes its own way to the same editor; the running gateway notices that by the file.
 
 use std::io;
 use std::net::IpAddr;
@@ -28,7 +30,7 @@ pub struct Changed {
 pub enum Live {
     /// It does.
     Now,
-    /// The files are still being read.
+    /// The files are still being read, after the longest that anybody waits for that.
     Soon,
     /// Somebody else has made the files unusable meanwhile.
     KeptOld(Problems),
@@ -93,7 +95,8 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, EditEr
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(unfinished(error)))
 }
 
-/// All of it goes on when whoever asked hangs up: nothing is written without its audit line, and nothing while there can be none.
+/// All of it goes on when whoever asked hangs up. Nothing is written while the audit log takes no lines; should it stop doing so
+/// between that question and the change, the diagnostics have what the line would have said.
 async fn make(
     admin: &Admin,
     actor: Actor<'_>,
