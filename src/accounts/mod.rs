@@ -1,6 +1,6 @@
 //! The administrators: who they are, how they sign in, and for how long.
 //!
-//! Kept out: HTTP. Pages, cookies and headers are the `admin` module's.
+//! [`Accounts`] is all of it for one gateway. Kept out: HTTP. Pages, cookies and headers are the [`admin`](crate::admin) module's.
 
 mod current;
 mod model;

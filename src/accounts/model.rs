@@ -5,7 +5,8 @@ use std::fmt;
 use super::password::PasswordHash;
 use super::secret::SecretHash;
 
-/// A name of a user or of a token: letters, digits and `. _ - @`, so that it is the same to a shell, a log and a page.
+/// A name of a user or of a token; no two of either have the same. Letters, digits and `. _ - @`, so that it is the same to a shell, a
+/// log and a page.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserName(String);
 

@@ -57,7 +57,8 @@ impl Sessions {
         Ok(NewSession { id, user: user.name.clone() })
     }
 
-    /// The session of a cookie, if `lives` says of its user and password hash that they still stand; else it is over.
+    /// The session of a cookie, if `stands` says of its user and password hash that they still stand in the users file; else it is
+    /// over.
     pub fn find(&self, id: &str, now: Duration, stands: impl FnOnce(&UserName, &PasswordHash) -> bool) -> Option<Live> {
         let hash = SecretHash::of(id);
         let mut sessions = self.lock();

@@ -1,4 +1,4 @@
-//! The link by which the first administrator comes in, where there is nobody yet to let him in.
+//! The link by which the first administrator comes in, where there is nobody yet to let anybody in.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

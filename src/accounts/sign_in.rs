@@ -1,4 +1,5 @@
-//! From a name and a password to a session.
+//! All that is asked about the administrators, in one value: from a name and a password to a session, from a token to a program's
+//! name, from the set-up link to the first user.
 
 use std::io;
 use std::net::IpAddr;
@@ -151,7 +152,7 @@ impl Accounts {
         self.set_up.is_open_to(token, self.now())
     }
 
-    /// Makes the first user and signs him in; the link is used up.
+    /// Makes the first user and signs them in; the link is used up.
     ///
     /// # Errors
     /// [`SetUpError`]; whether name and password may be taken was asked before.

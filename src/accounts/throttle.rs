@@ -16,7 +16,7 @@ pub struct Throttle(Mutex<Tables>);
 struct Tables {
     /// By a hash, so that a name's length is not the caller's to choose; whether a user has the name does not matter.
     names: HashMap<SecretHash, Failures>,
-    /// `None`: whoever is on this machine. All of 127.0.0.0/8 is his.
+    /// `None`: whoever is on this machine. All of 127.0.0.0/8 is theirs.
     addresses: HashMap<Option<IpAddr>, Failures>,
 }
 

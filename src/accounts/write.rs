@@ -150,7 +150,7 @@ fn write_new(new: &Path, old: &Path, folder: &Path, text: &str) -> io::Result<()
     file.sync_all()
 }
 
-/// A file that was given to somebody must stay his, or the gateway could not read it any more; a new one may be ours.
+/// A file that was given to somebody must stay theirs, or the gateway could not read it any more; a new one may be ours.
 fn keep_owner(file: &File, user: u32, group: u32, was_there: bool) -> io::Result<()> {
     match fchown(file, Some(user), Some(group)) {
         Err(error) if was_there => {

@@ -2,7 +2,7 @@
 //!
 //! Whoever may write the lock file may write any process's number into it, and root would signal that. So the number counts
 //! only if /proc shows that the process holds the lock. In the unit's sandbox /proc shows nothing; who runs there is the
-//! file's owner, who wrote the number himself and may signal his own processes only, so that there is nothing to gain.
+//! file's owner, who wrote the number and may signal no processes but the owner's, so that there is nothing to gain.
 
 use std::fs::{self, File};
 use std::io;

@@ -95,7 +95,7 @@ impl Marker {
 }
 
 impl Agreed {
-    /// The first stamp that can't have been accepted by anybody so far, however far ahead his clock is.
+    /// The first stamp that can't have been accepted by anybody so far, however far ahead the clock of whoever signed is.
     pub(super) fn after_loss(&self, now: Timestamp) -> Timestamp {
         Timestamp::from_seconds(now.seconds().saturating_add(self.window.max_ahead).saturating_add(SLACK).saturating_add(1))
     }
