@@ -1,4 +1,8 @@
 //! The consumers: who may sign, with which key, for what.
+//!
+//! [`load()`] makes a [`ConsumerList`] of their files, or every problem. [`edit`] changes the files and [`import`] fetches what an
+//! application publishes; neither touches the list in force, which [`reload`] alone replaces. It reads countersign.yaml and the
+//! certificates again as well, since one change may be in all of them. [`key_check`] tells what a pasted public key is.
 
 mod changes;
 pub mod edit;

@@ -1,4 +1,4 @@
-//! The form of a consumer: what somebody filled in, and the changes that it stands for.
+//! [`ConsumerForm`]: what somebody filled in about a consumer, and the changes that it stands for. How it is shown is `form`'s.
 
 use super::super::forms::Fields;
 use super::super::layout::FieldErrors;

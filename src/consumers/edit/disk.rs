@@ -98,7 +98,7 @@ fn user() -> String {
 }
 
 /// Puts a file with these bytes in the place of another or of none: whoever looks, and whenever the machine stops, there is
-/// the old one or the new one.
+/// the old one or the new one. An error of the last step, the folder's sync, comes when the new one is there.
 pub(super) fn replace(real: &Path, bytes: &[u8], owner: Owner, is_new: bool) -> Result<(), EditError> {
     let folder = real.parent().unwrap_or(Path::new("/"));
     let temporary = temporary_name(real);

@@ -1,4 +1,4 @@
-//! Why a list was not changed. Nothing was written then.
+//! Why a list was not changed. Nothing was written then, but in the one case that [`EditError::Io`] names.
 
 use std::fmt;
 use std::io;
@@ -48,7 +48,8 @@ pub enum EditError {
     },
     /// Somebody else has been editing all the time.
     Busy(PathBuf),
-    /// Reading or writing failed.
+    /// Reading or writing failed. Where it was the folder that could not be synced, the new file stands in the old one's place
+    /// already: only whether it outlives a crash of the machine is unknown.
     Io {
         /// What was being read or written.
         path: PathBuf,

@@ -1,4 +1,4 @@
-//! Consumers added, edited and removed in their files; nothing else in the program writes those.
+//! Consumers added, edited and removed in their files; no other part of the program changes a file that is there.
 //!
 //! What is not changed stays byte for byte: comments, order, blank lines, quotes, line ends. The new text is read again and has
 //! to be exactly the intended list, and a list that can be used, before it takes the old one's place.

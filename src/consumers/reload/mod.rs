@@ -1,4 +1,4 @@
-//! Changes of countersign.yaml and consumers.yaml go live without a restart, or the old list stays.
+//! Changes of countersign.yaml, of the consumers and of the certificates go live without a restart, or what was in force stays.
 //!
 //! [`Reloader`] is one step; [`spawn`] runs it on a thread of its own whenever the files change.
 
@@ -93,7 +93,7 @@ impl Reloader {
         Arc::clone(&self.policy)
     }
 
-    /// What became of reloads, for the log's readers, metrics and pages.
+    /// What became of reloads, for metrics, health, pages and API.
     pub fn state(&self) -> Arc<ReloadState> {
         Arc::clone(&self.state)
     }

@@ -8,7 +8,7 @@ use super::certificates::CertificatesOutcome;
 use crate::consumers::Changes;
 use crate::yaml::{Problem, Problems};
 
-/// What one look at the files brought; `None` where a file has what it had at the last look.
+/// What one look at the files brought; `None` where the very bytes are those of the last look, and nobody insisted on reading them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Reloaded {
     /// countersign.yaml
@@ -19,7 +19,7 @@ pub struct Reloaded {
     pub consumers: Option<ReloadOutcome>,
 }
 
-/// What became of the consumers.
+/// What became of the consumers; the other files have outcomes of their own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReloadOutcome {
     /// The new list is live.
@@ -35,9 +35,9 @@ pub enum ReloadOutcome {
         /// What somebody should know about the new list.
         warnings: Vec<Problem>,
     },
-    /// The file says what it said.
+    /// The files were read, and mean what is in force.
     Unchanged,
-    /// The new file can't be used, and the consumers are as they were.
+    /// The new files can't be used, and the consumers are as they were.
     KeptOld(Problems),
 }
 
@@ -51,7 +51,7 @@ pub enum SettingsOutcome {
         /// What somebody should know about the new settings.
         warnings: Vec<Problem>,
     },
-    /// The file says what it said.
+    /// The file was read, and means what is in force.
     Unchanged,
     /// The new file can't be used, and the settings are as they were.
     KeptOld(Problems),

@@ -31,7 +31,7 @@ pub struct ListRead {
     pub consumers: usize,
 }
 
-/// The last look at the files that found anything new.
+/// The last look at the files that found anything new, or that somebody insisted on.
 #[derive(Debug, Clone)]
 pub struct LastReload {
     /// When it ended.
@@ -61,13 +61,13 @@ impl ReloadState {
         lock(&self.list).clone()
     }
 
-    /// How often the consumers were read, by the outcome's name in metrics.
+    /// How often the consumers were read again since the start, by the outcome's name in metrics.
     pub fn counts(&self) -> [(&'static str, u64); 3] {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         [("replaced", read(&self.replaced)), ("unchanged", read(&self.unchanged)), ("kept_old", read(&self.kept_old))]
     }
 
-    /// The last look at the files that found anything new; `None` since the start.
+    /// The last such look; `None`: there was none since the start.
     pub fn last(&self) -> Option<LastReload> {
         lock(&self.last).clone()
     }
