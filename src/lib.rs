@@ -1,25 +1,26 @@
 //! Countersign: an OAuth 1.0a enforcement gateway.
 //!
-//! The modules, in the order in which a request meets them:
+//! The modules, first what a request meets and in that order, then what administrators meet, then what both stand on. The policy
+//! is [`Gateway::admit`](gateway::Gateway::admit); the proof is made in [`request::VerifiedRequest`]'s file.
 //!
 //! | module | |
 //! |---|---|
 //! | [`cli`] | the commands; `serve` starts everything below |
-//! | [`serve`] | the running gateway: sockets, data plane, chores |
+//! | [`serve`] | the running gateway: sockets, data plane, chores (the control plane) |
 //! | [`config`] | countersign.yaml, resolved and valid |
-//! | [`policy`] | the snapshot that a request is judged by |
+//! | [`policy`] | what the files say at one moment: settings, consumers, certificates |
 //! | [`proxy`] | connections, one exchange after another |
 //! | [`request`] | received, signed, identified, verified: one type for each |
 //! | [`routes`] | which access a method and path have |
-//! | [`gateway`] | the policy in one expression |
+//! | [`gateway`] | the policy in one expression: what passes, as whom |
 //! | [`oauth`] | RFC 5849 and nothing else |
-//! | [`consumers`] | who may sign |
+//! | [`consumers`] | who may sign: read, edited, imported; a pasted key looked at; [all files read again](consumers::reload) |
 //! | [`failures`] | bad signatures, capped |
-//! | [`replay`] | nonces that were accepted |
+//! | [`replay`] | nonces that were accepted: in memory, in a journal, in a store that instances share |
 //! | [`refusal`] | why a request is stopped, told twice |
-//! | [`admin`] | the administrator's listener: health, metrics, pages |
+//! | [`admin`] | the administrator's listener: health, metrics, pages, API |
 //! | [`accounts`] | the administrators, and how they sign in |
-//! | [`observe`] | access log, diagnostics, counts |
+//! | [`observe`] | access log, audit log, diagnostics, counts, metrics, health |
 //! | [`sockets`] | passed or bound |
 //! | [`service`] | what the service manager and `countersign reload` are told |
 //! | [`tls`] | certificates and keys, read from files and ready to use |
