@@ -1,4 +1,4 @@
-//! E, row 36: answers that are none, that are too many, or that open a tunnel.
+//! Answers that are none, that are too many, or that open a tunnel.
 
 use crate::denied_bytes;
 use crate::framing::SMUGGLED;

@@ -1,4 +1,4 @@
-//! A. Bypass and replay.
+//! Bypass and replay.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

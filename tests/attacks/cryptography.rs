@@ -1,4 +1,4 @@
-//! C. Cryptography, over the wire; the published vectors are in tests/vectors.rs.
+//! Cryptography, over the wire; the published vectors are in tests/vectors.rs.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 

@@ -1,4 +1,4 @@
-//! F. Exhaustion, in short form for HTTP/1.1.
+//! Exhaustion, in short form for HTTP/1.1.
 
 use std::time::{Duration, Instant};
 

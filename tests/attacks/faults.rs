@@ -1,4 +1,4 @@
-//! G, row 44: a backend in trouble.
+//! A backend in trouble.
 
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! E. Framing: what an HTTP parser leaves to its user.
+//! Framing: what an HTTP parser leaves to its user.
 
 use crate::denied;
 use crate::support::{Backend, Gateway, Response, Signing, by_reporting};

@@ -1,4 +1,4 @@
-//! D. Headers.
+//! Headers.
 
 use crate::support::{
     Backend, Consumer, Gateway, Place, RSA_1024, RSA_1024_OTHER, RSA_2048, by_reporting, request, response, signed,

@@ -1,4 +1,4 @@
-//! C, row 24: keys that are none, in the consumers file.
+//! Keys that are none, in the consumers file.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

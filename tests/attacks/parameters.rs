@@ -1,4 +1,4 @@
-//! B. OAuth parameters.
+//! OAuth parameters.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};

@@ -1,4 +1,4 @@
-//! D, row 31: paths that two servers read differently.
+//! Paths that two servers read differently.
 
 use crate::support::{Backend, Gateway, by_reporting, request};
 use crate::{admitted, denied, denied_as};

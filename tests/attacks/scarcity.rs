@@ -1,4 +1,4 @@
-//! F. What the system no longer gives: descriptors and memory.
+//! What the system no longer gives: descriptors and memory.
 
 use std::process::Command;
 

@@ -1,4 +1,4 @@
-//! A, row 2: every single bit of what is signed.
+//! Every single bit of what is signed.
 
 use std::ops::Range;
 

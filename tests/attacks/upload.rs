@@ -1,4 +1,4 @@
-//! E, rows 34 and 35: bodies that do not end as they began.
+//! Bodies that do not end as they began.
 
 use crate::denied;
 use crate::support::{Backend, Client, Gateway, Signing, by_reporting, message};

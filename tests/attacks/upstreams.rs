@@ -1,4 +1,4 @@
-//! E, row 34: the odd heads of row 33 in front of servers that people run. Each writes a line `METHOD target` a request.
+//! The odd heads of `framing` in front of servers that people run. Each writes a line `METHOD target` a request.
 
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpStream};

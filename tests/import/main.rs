@@ -1,4 +1,4 @@
-//! Import by URL, from applications that behave well and from ones that attack (row 48), all of them another program's.
+//! Import by URL, from applications that behave well and from ones that attack, all of them another program's.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests: whatever goes wrong here ends one")]
 
