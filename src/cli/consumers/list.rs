@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::place::{Place, failure};
 use super::view;
-use super::words::harmless;
+use super::words::{harmless, width};
 use crate::cli::failure::Failure;
 use crate::cli::print;
 use crate::consumers::edit::Entry;
@@ -32,19 +32,35 @@ impl List {
             eprintln!("there are no consumers");
             return Ok(());
         }
-        print(&table(&listing.entries))
+        print(&table(&listing.entries, terminal_width()))
     }
 }
 
-fn table(entries: &[Entry]) -> String {
+/// Where it does not fit the terminal, columns are left out that `show` has too.
+fn table(entries: &[Entry], room: Option<usize>) -> String {
     let rows: Vec<[String; COLUMNS]> = std::iter::once(HEAD.map(str::to_owned)).chain(entries.iter().map(row)).collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..COLUMNS).map(width).collect();
-    let line = |row: &[String; COLUMNS]| {
-        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        format!("{}\n", cells.join("  ").trim_end())
-    };
+    let widths: [usize; COLUMNS] = std::array::from_fn(|at| rows.iter().map(|row| width(&row[at])).max().unwrap_or(0));
+    let shown = that_fit(&widths, room.unwrap_or(usize::MAX));
+    let cell = |row: &[String; COLUMNS], at: usize| format!("{}{}", row[at], " ".repeat(widths[at] - width(&row[at])));
+    let line = |row| shown.iter().map(|at| cell(row, *at)).collect::<Vec<_>>().join(GAP).trim_end().to_owned() + "\n";
     rows.iter().map(line).collect()
+}
+
+fn that_fit(widths: &[usize; COLUMNS], room: usize) -> Vec<usize> {
+    let mut shown: Vec<usize> = (0..COLUMNS).collect();
+    let total = |shown: &[usize]| shown.iter().map(|at| widths[*at] + GAP.len()).sum::<usize>() - GAP.len();
+    for less in LEFT_OUT {
+        if total(&shown) > room {
+            shown.retain(|at| *at != less);
+        }
+    }
+    shown
+}
+
+/// `None`: a file or a pipe, which has room for everything.
+fn terminal_width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
 }
 
 fn row(entry: &Entry) -> [String; COLUMNS] {
@@ -65,5 +81,27 @@ fn row(entry: &Entry) -> [String; COLUMNS] {
 
 const COLUMNS: usize = HEAD.len();
 const HEAD: [&str; 8] = ["KEY", "NAME", "STATE", "BITS", "METHODS", "FINGERPRINT", "EXPIRES", "WHERE"];
+/// The first to go first: where it stands, fingerprint, methods, bits.
+const LEFT_OUT: [usize; 4] = [7, 5, 4, 3];
+const GAP: &str = "  ";
 /// Sixteen digits of a fingerprint tell keys apart; `show` has all of them.
 const SHORT: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_a_terminal_is_left_out_from_the_least_needed_on() {
+        let widths = [20, 10, 8, 4, 8, 16, 10, 20];
+        for (room, shown) in [
+            (usize::MAX, &[0, 1, 2, 3, 4, 5, 6, 7][..]),
+            (110, &[0, 1, 2, 3, 4, 5, 6, 7]),
+            (109, &[0, 1, 2, 3, 4, 5, 6]),
+            (80, &[0, 1, 2, 3, 4, 6]),
+            (20, &[0, 1, 2, 6]),
+        ] {
+            assert_eq!(that_fit(&widths, room), shown, "{room}");
+        }
+    }
+}
