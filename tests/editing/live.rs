@@ -44,25 +44,3 @@ fn an_added_consumer_is_let_in_within_a_second_and_a_removed_one_is_not() {
     assert!(times[times.len() / 2] < Duration::from_secs(1), "{times:?}");
     assert_eq!(gateway.count_lines("KeptOld"), 0);
 }
-
-#[test]
-fn what_a_command_changes_stands_in_the_audit_log_of_the_configuration() {
-    let gateway = Gateway::builder().upstream(&Backend::start()).setting("log: { audit: audit.log }").start();
-    let key = gateway.folder().join("new.pub");
-    std::fs::write(&key, &RSA_2048_OTHER.public_pem).unwrap();
-    consumers(&gateway, &["add", "--key", "new", "--name", "New", "--public-key", key.to_str().unwrap()]);
-    consumers(&gateway, &["edit", "new", "--disabled"]);
-    consumers(&gateway, &["remove", "new", "--yes"]);
-    let text = std::fs::read_to_string(gateway.folder().join("audit.log")).unwrap();
-    let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let told: Vec<_> = lines.iter().map(|line| line["audit"].as_str().unwrap()).collect();
-    assert_eq!(told, ["add_consumer", "edit_consumer", "remove_consumer"]);
-    for line in &lines {
-        assert_eq!(
-            (line["by"].as_str(), line["consumer"].as_str(), line["result"].as_str()),
-            (Some("command"), Some("new"), Some("done"))
-        );
-    }
-    assert!(lines[0]["before"].is_null() && lines[2]["after"].is_null());
-    assert_eq!((lines[0]["after"].as_str().map(str::len), &lines[0]["after"]), (Some(64), &lines[2]["before"]));
-}
