@@ -11,7 +11,7 @@ use crate::consumers::edit::Entry;
 
 /// Arguments of `consumers list`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: countersign consumers list --consumers consumers.yaml")]
+#[command(after_help = AFTER_HELP)]
 pub(super) struct List {
     #[command(flatten)]
     place: Place,
@@ -79,6 +79,10 @@ fn row(entry: &Entry) -> [String; COLUMNS] {
     ]
 }
 
+const AFTER_HELP: &str = "\
+Example: countersign consumers list --consumers consumers.yaml
+
+Columns for which a terminal has no room are left out; --json and show have everything.";
 const COLUMNS: usize = HEAD.len();
 const HEAD: [&str; 8] = ["KEY", "NAME", "STATE", "BITS", "METHODS", "FINGERPRINT", "EXPIRES", "WHERE"];
 /// The first to go first: where it stands, fingerprint, methods, bits.
