@@ -5,8 +5,8 @@
 //!
 //! | module | |
 //! |---|---|
-//! | [`cli`] | the commands; `serve` starts everything below |
-//! | [`serve`] | the running gateway: sockets, data plane, chores (the control plane) |
+//! | [`cli`] | the commands; `serve` starts everything below, and is its control plane |
+//! | [`serve`] | the running gateway: sockets, data plane, chores |
 //! | [`config`] | countersign.yaml, resolved and valid |
 //! | [`policy`] | what the files say at one moment: settings, consumers, certificates |
 //! | [`proxy`] | connections, one exchange after another |

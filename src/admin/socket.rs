@@ -1,4 +1,5 @@
-//! The socket that administrators connect to: a loopback address, or a file that its owner alone may open.
+//! The socket that administrators connect to: a loopback address, a file that its owner alone may open, or what the service manager
+//! passed.
 
 use std::fs::Permissions;
 use std::io;

@@ -1,4 +1,5 @@
-//! What the gateway says of itself: the access log, the audit log, diagnostics, counts, health.
+//! What the gateway says of itself: the access log, the audit log, diagnostics, metrics, health; and, for the administrator's pages,
+//! the last refusals and what each consumer did in the last hour.
 
 mod access;
 mod activity;
