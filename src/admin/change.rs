@@ -126,15 +126,17 @@ pub fn audited<'a>(
     refused: Option<&'a str>,
 ) -> Audited<'a> {
     let (before, after) = match written {
-        Ok(written) => (fingerprints(written.before.as_ref()), fingerprints(written.after.as_ref())),
+        Ok(written) => (written.before.as_deref(), written.after.as_deref()),
         Err(_) => (None, None),
     };
-    Audited { before, after, refused, ..Audited::done(actor, from, action, Subject::Consumer(key)) }
+    let changed = before.zip(after).map_or_else(Vec::new, |(before, after)| before.differences(after));
+    let (before, after) = (before.map(fingerprints), after.map(fingerprints));
+    Audited { before, after, changed, refused, ..Audited::done(actor, from, action, Subject::Consumer(key)) }
 }
 
-fn fingerprints(consumer: Option<&Arc<Consumer>>) -> Option<String> {
-    let keys = consumer?.public_keys.iter().map(|key| key.fingerprint().to_string());
-    Some(keys.collect::<Vec<_>>().join(" "))
+fn fingerprints(consumer: &Consumer) -> String {
+    let keys = consumer.public_keys.iter().map(|key| key.fingerprint().to_string());
+    keys.collect::<Vec<_>>().join(" ")
 }
 
 /// Why a change was not made, in one sentence: a file can have a problem in each of its entries.

@@ -123,6 +123,11 @@ impl AdminListener {
         &self.address
     }
 
+    /// Whether its thread runs.
+    pub fn is_alive(&self) -> bool {
+        !self.thread.is_finished()
+    }
+
     /// Finishes what is in flight, for a moment, and ends the thread.
     pub async fn stop(self) {
         self.stop.send_replace(true);

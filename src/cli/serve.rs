@@ -9,6 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, Interval, interval, interval_at, sleep};
 
 use super::Failure;
+use crate::admin::AdminListener;
 use crate::clock::Clock;
 use crate::config::{Options, Settings, Source};
 use crate::consumers::reload::{self, ReloadThread, Reloader};
@@ -99,7 +100,7 @@ async fn control(
         tracing::info!(address = %admin.address(), "listening for administrators");
     }
     let reloads = Reloads::start(Arc::clone(running.state_directory()), Arc::clone(&policy), state);
-    let whole = run_until_told(&mut signals, &running, logs, &reloading, reloads).await;
+    let whole = run_until_told(&mut signals, &running, logs, &reloading, admin.as_ref(), reloads).await;
     manager::stopping();
     drop(reloading);
     let grace = policy.load().settings.timeouts.drain;
@@ -124,6 +125,7 @@ async fn run_until_told(
     running: &Running,
     logs: &Logs,
     reloading: &ReloadThread,
+    admin: Option<&AdminListener>,
     mut reloads: Reloads,
 ) -> Result<(), Failure> {
     let mut chores = interval(SWEEP_EVERY);
@@ -153,7 +155,7 @@ async fn run_until_told(
                         .hint("another process could use it now; requests of the window are refused after the next start"));
                 }
                 reloads.refresh_status();
-                if !running.is_whole() || !reloading.is_alive() {
+                if !running.is_whole() || !reloading.is_alive() || !admin.is_none_or(AdminListener::is_alive) {
                     return Err(Failure::new("a thread of the gateway ended; stopping, so that the service manager restarts it"));
                 }
             }

@@ -121,6 +121,46 @@ impl Consumer {
         }
     }
 
+    /// The settings that are others in `newer`, by their names in the file.
+    pub fn differences(&self, newer: &Self) -> Vec<&'static str> {
+        // All by name, so that no setting is forgotten here that comes in later.
+        let Self {
+            key: _,
+            name,
+            description,
+            public_keys,
+            callback_url,
+            enabled,
+            signature_methods,
+            three_legged,
+            two_legged,
+            allow,
+            allow_from,
+            rate_limit,
+            expires,
+            allow_oauth_1_0,
+            reveal,
+            activity: _,
+        } = self;
+        let differences = [
+            ("name", *name != newer.name),
+            ("description", *description != newer.description),
+            ("public_keys", *public_keys != newer.public_keys),
+            ("callback_url", *callback_url != newer.callback_url),
+            ("enabled", *enabled != newer.enabled),
+            ("signature_methods", *signature_methods != newer.signature_methods),
+            ("three_legged", *three_legged != newer.three_legged),
+            ("two_legged", *two_legged != newer.two_legged),
+            ("allow", *allow != newer.allow),
+            ("allow_from", *allow_from != newer.allow_from),
+            ("rate_limit", *rate_limit != newer.rate_limit),
+            ("expires", *expires != newer.expires),
+            ("allow_oauth_1_0", *allow_oauth_1_0 != newer.allow_oauth_1_0),
+            ("refusals", *reveal != newer.reveal),
+        ];
+        differences.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
+    }
+
     /// Whether `allow` covers the request.
     pub fn may_reach(&self, method: &Method, raw_path: &str) -> bool {
         self.allow.as_ref().is_none_or(|allow| allow.iter().any(|entry| entry.covers(method, raw_path)))

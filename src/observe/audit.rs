@@ -34,6 +34,8 @@ pub struct Audited<'a> {
     pub before: Option<String>,
     /// The fingerprint of the consumer's key after.
     pub after: Option<String>,
+    /// The consumer's settings that are others now, by their names in the file.
+    pub changed: Vec<&'static str>,
     /// Why it was refused; `None`: it was done.
     pub refused: Option<&'a str>,
 }
@@ -67,7 +69,7 @@ pub enum Subject<'a> {
 impl<'a> Audited<'a> {
     /// Something that was done, with nothing more to say about it.
     pub fn done(who: Actor<'a>, from: Option<IpAddr>, action: &'static str, subject: Subject<'a>) -> Self {
-        Self { who, from, action, subject, before: None, after: None, refused: None }
+        Self { who, from, action, subject, before: None, after: None, changed: Vec::new(), refused: None }
     }
 
     /// As [`Self::done`], but it was not.
@@ -100,6 +102,7 @@ impl<'a> Audited<'a> {
             token: of(|subject| if let Subject::Token(name) = subject { Some(name) } else { None }),
             before: self.before.as_deref(),
             after: self.after.as_deref(),
+            changed: &self.changed,
             result: if self.refused.is_some() { "refused" } else { "done" },
             reason: self.refused.map(OneLine),
         }
@@ -124,6 +127,8 @@ struct Line<'a> {
     before: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     after: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    changed: &'a [&'static str],
     result: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<OneLine<'a>>,

@@ -46,6 +46,7 @@ fn each_change_is_a_line_with_the_fingerprints_before_and_after() {
     expected[0]["after"] = json!(c);
     expected[1]["before"] = json!(c);
     expected[1]["after"] = json!(format!("{c} {a}"));
+    expected[1]["changed"] = json!(["public_keys"]);
     expected[2]["before"] = json!(b);
     let mut found = lines(&desk);
     found.iter_mut().for_each(|line| drop(line.as_object_mut().unwrap().remove("time").unwrap()));

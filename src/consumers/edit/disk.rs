@@ -111,7 +111,8 @@ pub(super) fn replace(real: &Path, bytes: &[u8], owner: Owner, is_new: bool) -> 
     let attributes = if is_new { Vec::new() } else { attributes(real).map_err(failed)? };
     let written = write(&temporary, bytes, owner, is_new, &attributes).and_then(|()| put(&temporary, real, is_new));
     written.inspect_err(|_| drop(fs::remove_file(&temporary))).map_err(failed)?;
-    sync_folder(folder)
+    sync_folder(folder);
+    Ok(())
 }
 
 /// A new file takes nobody's place: somebody may have made one by hand that has the same name.
@@ -129,7 +130,8 @@ fn put(temporary: &Path, real: &Path, is_new: bool) -> io::Result<()> {
 /// Takes a file away.
 pub(super) fn remove(real: &Path) -> Result<(), EditError> {
     fs::remove_file(real).map_err(|error| refused(real, error))?;
-    sync_folder(real.parent().unwrap_or(Path::new("/")))
+    sync_folder(real.parent().unwrap_or(Path::new("/")));
+    Ok(())
 }
 
 fn write(path: &Path, bytes: &[u8], owner: Owner, is_new: bool, attributes: &[Attribute]) -> io::Result<()> {
@@ -178,8 +180,11 @@ fn none_of<T>(error: Errno, nothing: T) -> Result<T, Errno> {
     if error == Errno::NOTSUP { Ok(nothing) } else { Err(error) }
 }
 
-fn sync_folder(folder: &Path) -> Result<(), EditError> {
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| io_error(folder, error))
+/// The change is made whatever this says; only a crash of the machine could still undo it.
+fn sync_folder(folder: &Path) {
+    if let Err(error) = File::open(folder).and_then(|folder| folder.sync_all()) {
+        tracing::warn!(%error, folder = %folder.display(), "a changed consumers file may not be on the disk yet");
+    }
 }
 
 /// Hidden, so that no reader of the folder takes it for a consumers file.
