@@ -107,3 +107,15 @@ fn no_value_of_the_client_makes_a_line_long() {
         assert!(line.len() < 2048, "{} bytes: {}…", line.len(), line.chars().take(300).collect::<String>());
     }
 }
+
+#[test]
+fn a_signature_in_the_log_would_be_found_in_either_spelling() {
+    let header = String::from_utf8(by_reporting().get("/").bytes()).unwrap();
+    let (_, rest) = header.split_once("oauth_signature=\"").unwrap();
+    let encoded = rest.split_once('"').unwrap().0;
+    let plain = encoded.replace("%2B", "+").replace("%2F", "/").replace("%3D", "=");
+    let lines = |signature: &str| [format!("{{\"path\":\"/\",\"reason\":\"oauth_signature={signature}\"}}")];
+    assert!(crate::support::secrets::told_in(&lines(encoded)).is_some(), "{encoded}");
+    assert!(crate::support::secrets::told_in(&lines(&plain[..60])).is_some(), "a piece of {plain}");
+    assert!(crate::support::secrets::told_in(&lines(&"A".repeat(172))).is_none(), "another text");
+}

@@ -15,6 +15,7 @@ use super::backend::Backend;
 use super::client::Client;
 use super::keys::{KeyPair, RSA_2048};
 use super::message::Response;
+use super::secrets;
 use super::signer::{Signing, signed};
 use super::wait::eventually;
 
@@ -116,7 +117,7 @@ impl Builder {
         // Not under /tmp, where the gateway rightly does not want to keep its state.
         let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let mut text = format!("upstream: {}\nconsumers: consumers.yaml\n", self.upstream.expect("a test names its upstream"));
-        for default in ["listen: 127.0.0.1:0", "state_directory: state", "threads: 2"] {
+        for default in ["listen: 127.0.0.1:0", "state_directory: state", "threads: 2"].into_iter().chain(secrets::log_setting()) {
             let key = default.split(' ').next().unwrap();
             if !self.settings.iter().any(|setting| setting.starts_with(key)) {
                 writeln!(text, "{default}").unwrap();
@@ -366,6 +367,8 @@ impl Drop for Gateway {
         if !std::thread::panicking() {
             let panic = lines.iter().find(|line| line.contains("panicked"));
             assert!(panic.is_none(), "the gateway panicked: {panic:?}");
+            let told = secrets::told_in(&lines);
+            assert!(told.is_none(), "a signature is in the log: {told:?}");
         } else {
             eprintln!("the gateway's last lines:\n{}", lines[lines.len().saturating_sub(30)..].join("\n"));
         }

@@ -11,6 +11,7 @@ pub mod gateway;
 pub mod keys;
 pub mod message;
 pub mod percent;
+pub mod secrets;
 pub mod signer;
 pub mod tools;
 pub mod wait;

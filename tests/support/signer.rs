@@ -10,6 +10,7 @@ use sha1::Digest as _;
 
 use super::keys::KeyPair;
 use super::percent::{encode, pairs};
+use super::secrets;
 
 /// Where the protocol parameters stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -238,7 +239,11 @@ impl Signing {
 
     /// The value of `oauth_signature`; `None` on an unsigned request.
     fn signature_text(&self) -> Option<String> {
-        self.signature.clone().or_else(|| self.key.map(|_| STANDARD.encode(self.signature_bytes())))
+        self.signature.clone().or_else(|| {
+            let signature = self.key.map(|_| STANDARD.encode(self.signature_bytes()))?;
+            secrets::remember(&signature);
+            Some(signature)
+        })
     }
 
     /// The Authorization header's value, the target and the body, with the protocol parameters in their places.
