@@ -345,11 +345,11 @@ fn a_program_that_hangs_up_leaves_the_change_and_its_audit_line() {
         program.token(),
         body.len()
     );
-    let mut client = crate::support::Client::connect(site.address);
-    client.send(head + &body);
-    client.finish();
-    drop(client);
-    site.wait_for_audit("add_consumer", "done");
+    site.wait_for_audit_of("add_consumer", "done", || {
+        let mut client = crate::support::Client::connect(site.address);
+        client.send(format!("{head}{body}"));
+        client.finish();
+    });
     crate::support::eventually("it is in force", || {
         (site.gateway.ask(&signed("invoices", &RSA_2048_OTHER)).status == 200).then_some(())
     });

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -85,7 +86,28 @@ impl Site {
     /// Waits for an audit line.
     #[track_caller]
     pub(crate) fn wait_for_audit(&self, action: &str, result: &str) -> Value {
-        eventually(action, || self.audit().into_iter().find(|line| line["audit"] == action && line["result"] == result))
+        eventually(action, || self.audited(action, result))
+    }
+
+    /// The line of something that somebody asks for who hangs up at once. A request whose end is seen before it is begun comes to
+    /// nothing, and leaves no line: it is sent again then.
+    #[track_caller]
+    pub(crate) fn wait_for_audit_of(&self, action: &str, result: &str, ask_and_leave: impl Fn()) -> Value {
+        eventually(action, || {
+            ask_and_leave();
+            let begun = Instant::now();
+            while begun.elapsed() < Duration::from_secs(2) {
+                if let Some(line) = self.audited(action, result) {
+                    return Some(line);
+                }
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            None
+        })
+    }
+
+    fn audited(&self, action: &str, result: &str) -> Option<Value> {
+        self.audit().into_iter().find(|line| line["audit"] == action && line["result"] == result)
     }
 }
 

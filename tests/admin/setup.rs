@@ -156,10 +156,12 @@ fn whoever_hangs_up_leaves_a_line_in_the_audit_log() {
     let site = Site::without_users();
     let (link, mut browser) = (link(&site), site.browser());
     let csrf = hidden(&browser.get(&link).text(), "csrf");
-    browser.post_and_leave(&link, &[("csrf", &csrf), ("name", "ada"), ("password", PASSWORD), ("again", PASSWORD)]);
-    assert_eq!(site.wait_for_audit("add_user", "done")["user"], "ada");
-    browser.post_and_leave("/sign-in", &[("csrf", &csrf), ("name", "ada"), ("password", "a guess")]);
-    assert_eq!(site.wait_for_audit("sign_in", "refused")["user"], "ada");
+    let set_up = [("csrf", &*csrf), ("name", "ada"), ("password", PASSWORD), ("again", PASSWORD)];
+    let added = site.wait_for_audit_of("add_user", "done", || browser.post_and_leave(&link, &set_up));
+    assert_eq!(added["user"], "ada");
+    let guess = [("csrf", &*csrf), ("name", "ada"), ("password", "a guess")];
+    let refused = site.wait_for_audit_of("sign_in", "refused", || browser.post_and_leave("/sign-in", &guess));
+    assert_eq!(refused["user"], "ada");
 }
 
 #[test]
