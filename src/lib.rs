@@ -26,6 +26,7 @@
 //! | [`tls`] | certificates and keys, read from files and ready to use |
 //! | [`directory`] | files in a directory, by its descriptor |
 //! | [`yaml`] | YAML with a line for every problem |
+//! | `harmless` | texts of strangers, fit to be shown |
 //! | [`clock`] | the time |
 
 pub mod accounts;
@@ -37,6 +38,7 @@ pub mod consumers;
 pub mod directory;
 pub mod failures;
 pub mod gateway;
+mod harmless;
 pub mod oauth;
 pub mod observe;
 pub mod policy;

@@ -2,17 +2,9 @@
 
 use std::time::SystemTime;
 
+/// A text of a stranger's. Templates escape markup; this, what is not to be seen.
+pub(super) use crate::harmless::harmless_lines as shown;
 use crate::oauth::timestamp::Timestamp;
-
-/// A text of a stranger's. Templates escape markup; here, what is not to be seen, or changes how the rest is seen (controls, U+202E
-/// and its like), becomes an escape too.
-pub(super) fn shown(text: &str) -> String {
-    let escaped = |c: char| match c {
-        '"' | '\'' | '\\' | '\n' => c.to_string(),
-        c => c.escape_debug().to_string(),
-    };
-    text.chars().map(escaped).collect()
-}
 
 /// With a capital letter at the begin: the sentences of errors have none.
 pub(super) fn sentence(text: &str) -> String {
@@ -59,12 +51,6 @@ fn formatted(time: Timestamp, format: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_is_not_to_be_seen_is_escaped() {
-        assert_eq!(shown("O'Brien \"Jürg\" \\ 日本\nb"), "O'Brien \"Jürg\" \\ 日本\nb");
-        assert_eq!(shown("a\u{1b}[31m\u{202e}b\u{2066}\u{200b}\t"), "a\\u{1b}[31m\\u{202e}b\\u{2066}\\u{200b}\\t");
-    }
 
     #[test]
     fn times_are_as_exact_as_anybody_asks() {

@@ -1,15 +1,8 @@
-//! Texts of strangers, harmless in a terminal.
+//! Texts of strangers in a terminal: harmless, and as wide as they are.
 
 use std::ops::RangeInclusive;
 
-/// With everything escaped that is not to be seen, or that changes how the rest is seen: controls, U+202E and its like.
-pub(super) fn harmless(text: &str) -> String {
-    let escaped = |c: char| match c {
-        '"' | '\'' | '\\' => c.to_string(),
-        c => c.escape_debug().to_string(),
-    };
-    text.chars().map(escaped).collect()
-}
+pub(super) use crate::harmless::harmless;
 
 /// How many columns of a terminal a harmless text takes: what Unicode calls wide (UAX #11) takes two. Marks that take none are escaped.
 pub(super) fn width(text: &str) -> usize {
@@ -32,12 +25,6 @@ const WIDE: [RangeInclusive<char>; 8] = [
 #[cfg(test)]
 mod tests {
     use super::{harmless, width};
-
-    #[test]
-    fn what_is_not_to_be_seen_is_escaped() {
-        assert_eq!(harmless("O'Brien \"Jürg\" \\ 日本"), "O'Brien \"Jürg\" \\ 日本");
-        assert_eq!(harmless("a\u{1b}[31m\u{202e}b\u{2028}\n\u{200b}"), "a\\u{1b}[31m\\u{202e}b\\u{2028}\\n\\u{200b}");
-    }
 
     #[test]
     fn wide_characters_take_two_columns() {

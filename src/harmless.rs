@@ -1,0 +1,32 @@
+//! Texts of strangers, as they can be shown in a terminal and on a page.
+
+/// With everything escaped that is not to be seen, or that changes how the rest is seen: controls, U+202E and its like.
+pub(crate) fn harmless(text: &str) -> String {
+    let escaped = |c: char| match c {
+        '"' | '\'' | '\\' => c.to_string(),
+        c => c.escape_debug().to_string(),
+    };
+    text.chars().map(escaped).collect()
+}
+
+/// As [`harmless`], where several lines may be shown as such.
+pub(crate) fn harmless_lines(text: &str) -> String {
+    text.split('\n').map(harmless).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_to_be_seen_is_escaped() {
+        assert_eq!(harmless("O'Brien \"Jürg\" \\ 日本"), "O'Brien \"Jürg\" \\ 日本");
+        assert_eq!(harmless("a\u{1b}[31m\u{202e}b\u{2028}\n\u{200b}"), "a\\u{1b}[31m\\u{202e}b\\u{2028}\\n\\u{200b}");
+    }
+
+    #[test]
+    fn lines_stay_lines() {
+        assert_eq!(harmless_lines("O'Brien \"Jürg\" \\ 日本\nb"), "O'Brien \"Jürg\" \\ 日本\nb");
+        assert_eq!(harmless_lines("a\u{1b}[31m\u{202e}b\u{2066}\u{200b}\t"), "a\\u{1b}[31m\\u{202e}b\\u{2066}\\u{200b}\\t");
+    }
+}
