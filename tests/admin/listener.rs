@@ -5,10 +5,10 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::gateway::Builder;
+use crate::support::gateway::{Activated, Builder};
 use crate::support::{Backend, Client, Gateway, Response, by_reporting, eventually};
 
 /// A gateway with an administrator's listener on a free port.
@@ -205,14 +205,6 @@ fn what_is_in_flight_at_the_end_is_answered_and_the_end_is_not_held_up() {
 
 #[test]
 fn systemds_own_activation_passes_its_socket_too() {
-    struct Activated(Child);
-    impl Drop for Activated {
-        fn drop(&mut self) {
-            // It has become the gateway by now, or never will.
-            let _ = self.0.kill();
-            let _ = self.0.wait();
-        }
-    }
     let backend = Backend::start();
     // It takes no port 0; the address is nobody else's.
     let public = std::net::TcpListener::bind("127.0.48.1:0").unwrap().local_addr().unwrap();

@@ -1,8 +1,9 @@
 //! Sockets that somebody else opened.
 
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use crate::manager::Manager;
+use crate::support::gateway::Activated;
 use crate::support::{Backend, Client, Gateway, by_reporting, eventually};
 
 #[test]
@@ -57,14 +58,6 @@ fn a_listen_that_no_passed_socket_is_for_is_bound_and_said() {
 
 #[test]
 fn systemds_own_activation_passes_sockets_by_name() {
-    struct Activated(Child);
-    impl Drop for Activated {
-        fn drop(&mut self) {
-            // It has become the gateway by now, or never will.
-            let _ = self.0.kill();
-            let _ = self.0.wait();
-        }
-    }
     let backend = Backend::start();
     // It takes no port 0; addresses of our own are free, ports that were free a moment ago mostly are.
     let free = |ip: &str| std::net::TcpListener::bind((ip, 0)).unwrap().local_addr().unwrap();

@@ -31,6 +31,17 @@ pub struct Gateway {
     reader: Option<JoinHandle<()>>,
 }
 
+/// A gateway that `systemd-socket-activate` becomes when the first client connects; ended with the test.
+pub struct Activated(pub Child);
+
+impl Drop for Activated {
+    fn drop(&mut self) {
+        // It has become the gateway by now, or never will.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// An entry of consumers.yaml.
 #[derive(Clone)]
 pub struct Consumer {
