@@ -17,6 +17,8 @@
 //! | [`consumers`] | who may sign: read, edited, imported; a pasted key looked at; [all files read again](consumers::reload) |
 //! | [`failures`] | bad signatures, capped |
 //! | [`replay`] | nonces that were accepted: in memory, in a journal, in a store that instances share |
+//! | [`tokens`] | temporary and token credentials: in memory, in a database |
+//! | [`dance`] | who gives a token to whom: request token, consent, access token, revocation |
 //! | [`refusal`] | why a request is stopped, told twice |
 //! | [`admin`] | the administrator's listener: health, metrics, pages, API |
 //! | [`accounts`] | the administrators, and how they sign in |
@@ -24,6 +26,7 @@
 //! | [`sockets`] | passed or bound |
 //! | [`service`] | what the service manager and `countersign reload` are told |
 //! | [`tls`] | certificates and keys, read from files and ready to use |
+//! | [`secret`] | random secrets, and the hashes that are kept in their place |
 //! | [`directory`] | files in a directory, by its descriptor |
 //! | [`yaml`] | YAML with a line for every problem |
 //! | `harmless` | texts of strangers, fit to be shown |
@@ -35,6 +38,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod consumers;
+pub mod dance;
 pub mod directory;
 pub mod failures;
 pub mod gateway;
@@ -47,8 +51,10 @@ pub mod refusal;
 pub mod replay;
 pub mod request;
 pub mod routes;
+pub mod secret;
 pub mod serve;
 pub mod service;
 pub mod sockets;
 pub mod tls;
+pub mod tokens;
 pub mod yaml;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::model::Users;
 use super::read;
-use super::secret::SecretHash;
+use crate::secret::SecretHash;
 use crate::yaml::{Document, Problem, Problems};
 
 /// The file, and what it said when it could be read last.

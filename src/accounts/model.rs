@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::password::PasswordHash;
-use super::secret::SecretHash;
+use crate::secret::SecretHash;
 
 /// A name of a user or of a token; no two of either have the same. Letters, digits and `. _ - @`, so that it is the same to a shell, a
 /// log and a page.

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use tokio::sync::Semaphore;
 
 use super::model::UserName;
-use super::secret::fill;
+use crate::secret::fill;
 
 /// What somebody typed. Neither `Debug` nor `Display`.
 #[derive(Clone)]

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::model::{ApiToken, User, UserName, Users};
 use super::password::PasswordHash;
-use super::secret::SecretHash;
+use crate::secret::SecretHash;
 use crate::yaml::{Document, Fields, Node, Path as Place, Problem, Problems, Report, Severity};
 
 /// Users that may sign in.

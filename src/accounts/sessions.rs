@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::model::{User, UserName};
 use super::password::PasswordHash;
-use super::secret::{Secret, SecretHash};
+use crate::secret::{Secret, SecretHash};
 
 /// All sessions.
 #[derive(Debug, Default)]

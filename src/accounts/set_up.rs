@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::secret::{Secret, SecretHash};
+use crate::secret::{Secret, SecretHash};
 
 /// At most one link, good for one user.
 #[derive(Debug, Default)]

@@ -12,12 +12,12 @@ use super::current::CurrentUsers;
 use super::model::{User, UserName};
 use super::password::{Hasher, Memory, Password, PasswordHash};
 use super::refused::{ChangeError, Closed, Gone, SetUpError, SignInError};
-use super::secret::Secret;
 use super::sessions::{Live, NewSession, Sessions};
 use super::set_up::SetUp;
 use super::throttle::Throttle;
 use super::write::{WriteError, change};
 use crate::clock::Clock;
+use crate::secret::Secret;
 use crate::yaml::Problems;
 
 /// Everything about the administrators of one gateway.

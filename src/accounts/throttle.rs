@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::secret::SecretHash;
+use crate::secret::SecretHash;
 
 /// What failed lately.
 #[derive(Debug, Default)]

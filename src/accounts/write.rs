@@ -184,7 +184,7 @@ const HEADER: &str = "\
 mod tests {
     use super::*;
     use crate::accounts::model::{ApiToken, UserName};
-    use crate::accounts::secret::SecretHash;
+    use crate::secret::SecretHash;
 
     fn token(name: &str) -> ApiToken {
         ApiToken {

@@ -6,7 +6,7 @@ use axum::http::header::{COOKIE, HeaderName, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue};
 use cookie::{Cookie, SameSite};
 
-use crate::accounts::Secret;
+use crate::secret::Secret;
 
 /// Who is signed in.
 pub(super) const SESSION: &str = "countersign_session";

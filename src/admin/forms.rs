@@ -11,7 +11,8 @@ use super::layout::FieldErrors;
 use super::page::message;
 use super::session::SignedIn;
 use super::words::sentence;
-use crate::accounts::{Password, Secret, SecretHash, UserName};
+use crate::accounts::{Password, UserName};
+use crate::secret::{Secret, SecretHash};
 
 /// The fields of a form.
 pub struct Fields(Vec<(String, String)>);

@@ -10,8 +10,9 @@ use super::Admin;
 use super::cookies;
 use super::problem::ProblemDocument;
 use super::return_path::ReturnPath;
-use crate::accounts::{Live, Secret, UserName};
+use crate::accounts::{Live, UserName};
 use crate::observe::Actor;
+use crate::secret::Secret;
 
 /// Somebody who is signed in. Nobody else gets to a handler that asks for this.
 pub struct SignedIn {

@@ -1,6 +1,7 @@
 //! countersign.yaml: as written -> resolved and valid.
 
 mod admin;
+mod dance;
 mod load;
 mod read;
 mod replay;
@@ -11,6 +12,7 @@ mod state_directory;
 mod tls;
 
 pub use admin::{AdminAddress, AdminSettings};
+pub use dance::{DancePaths, DanceSettings, Lifetimes, LoginUrl, ProbedUser, ResourceOwner, SessionProbe};
 pub(crate) use load::load_document;
 pub use load::{Loaded, MAX_SIZE, Options, Refused, Source, load};
 pub(crate) use read::{methods, networks, path_pattern, reveal, signature_methods};

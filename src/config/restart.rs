@@ -1,5 +1,8 @@
 //! Which settings a running gateway can't take over.
 
+use std::path::Path;
+
+use super::dance::ResourceOwner;
 use super::settings::{Limits, Settings};
 
 impl Settings {
@@ -22,15 +25,26 @@ impl Settings {
             ("limits.nonces_per_consumer", old.nonces_per_consumer != new.nonces_per_consumer),
             ("limits.h2_streams", old.h2_streams != new.h2_streams),
             ("log", self.log != newer.log),
+            ("oauth", self.dance.is_some() != newer.dance.is_some()),
+            ("resource_owner", self.users_file() != newer.users_file()),
             ("admin", self.admin != newer.admin),
         ];
         differs.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect()
+    }
+
+    /// The users that sign in here for the dance; who has signed in is known of that file alone.
+    fn users_file(&self) -> Option<&Path> {
+        match &self.dance.as_ref()?.resource_owner {
+            ResourceOwner::Users(file) => Some(file),
+            ResourceOwner::SessionProbe(_) | ResourceOwner::TrustedHeader { .. } => None,
+        }
     }
 
     /// `newer`, but for what [`Self::needs_restart`] names: that stays as it runs.
     #[must_use]
     pub fn taking_over(&self, newer: Self) -> Self {
         let same_sockets = self.sockets() == newer.sockets();
+        let same_dance = self.dance.is_some() == newer.dance.is_some() && self.users_file() == newer.users_file();
         let mut verify = newer.verify;
         verify.window = self.verify.window;
         Self {
@@ -42,6 +56,7 @@ impl Settings {
             limits: self.limits.taking_over(&newer.limits),
             log: self.log.clone(),
             admin: self.admin.clone(),
+            dance: if same_dance { newer.dance } else { self.dance.clone() },
             ..newer
         }
     }

@@ -10,6 +10,7 @@ use http::HeaderName;
 use ipnet::IpNet;
 
 use super::admin::AdminSettings;
+use super::dance::DanceSettings;
 use super::replay::SharedReplay;
 use super::tls::{Listener, UpstreamTls};
 use crate::oauth::base_string::{Authority, Scheme};
@@ -50,6 +51,8 @@ pub struct Settings {
     pub timeouts: Timeouts,
     /// Where lines go.
     pub log: Log,
+    /// The three-legged dance; `None`: there is none, and no token is good.
+    pub dance: Option<Arc<DanceSettings>>,
     /// The administrator's listener; `None`: there is none.
     pub admin: Option<AdminSettings>,
 }

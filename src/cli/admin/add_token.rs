@@ -4,9 +4,10 @@ use clap::Args;
 use serde_json::json;
 
 use super::place::{Place, parse_name};
-use crate::accounts::{ApiToken, Secret, TOKEN_PREFIX, UserName};
+use crate::accounts::{ApiToken, TOKEN_PREFIX, UserName};
 use crate::cli::{Failure, print};
 use crate::observe::Subject;
+use crate::secret::Secret;
 
 /// Arguments of `admin add-token`.
 #[derive(Debug, Args)]

@@ -2,6 +2,7 @@
 
 mod address;
 mod admin;
+mod dance;
 mod lists;
 mod replay;
 mod routes;
@@ -11,6 +12,7 @@ mod upstream;
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub(crate) use lists::{methods, networks, path_pattern, signature_methods};
 pub(crate) use sections::reveal;
@@ -32,6 +34,10 @@ pub(super) fn settings(top: &Node<'_>, base: &Path, report: &mut Report) -> Opti
     let upstream = upstream.and_then(|node| upstreams.read(&node, report));
     let consumers = consumers.and_then(|node| consumers_path(&node, base, report));
     let limits = fields.get("limits").map(|node| sections::limits(&node, report)).unwrap_or_default();
+    let routes = fields.get("routes").map(|node| routes::routes(&node, &mut upstreams, report)).unwrap_or_default();
+    let (oauth, owner) = (fields.get("oauth"), fields.get("resource_owner"));
+    let around = dance::Around { base, upstreams: &upstreams, upstream: upstream.as_ref() };
+    let dance = dance::dance(oauth.as_ref(), owner.as_ref(), &around, report);
     let settings = Settings {
         listen: address::listeners(fields.get("listen"), base, report),
         public_url: fields.get("public_url").and_then(|node| address::public_url(&node, report)),
@@ -40,7 +46,8 @@ pub(super) fn settings(top: &Node<'_>, base: &Path, report: &mut Report) -> Opti
         threads: threads(fields.get("threads"), report),
         verify: sections::verify(fields.get("verify"), report),
         replay: fields.get("replay").and_then(|node| replay::replay(&node, base, report)),
-        routes: fields.get("routes").map(|node| routes::routes(&node, &mut upstreams, report)).unwrap_or_default(),
+        routes,
+        dance: dance.map(Arc::new),
         identity_headers: sections::identity_headers(fields.get("identity_headers"), report),
         refusals: sections::refusals(fields.get("refusals"), report),
         timeouts: fields.get("timeouts").map(|node| sections::timeouts(&node, report)).unwrap_or_default(),
@@ -50,7 +57,6 @@ pub(super) fn settings(top: &Node<'_>, base: &Path, report: &mut Report) -> Opti
         upstream: upstream.unwrap_or_else(upstream::nowhere),
         consumers: consumers.unwrap_or_default(),
     };
-    fields.unsupported(&["oauth", "resource_owner"], report);
     fields.finish(report);
     Some(settings)
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::address::split_url;
 use super::tls;
 use crate::config::{HostHeader, Server, Upstream, UpstreamTls};
-use crate::oauth::base_string::Scheme;
+use crate::oauth::base_string::{Authority, Scheme};
 use crate::yaml::{Fields, Node, Report};
 
 /// The upstreams read so far; equal ones are one, and share their connections.
@@ -20,6 +20,12 @@ impl<'b> Upstreams<'b> {
     /// None yet; relative paths will be relative to `base`.
     pub(super) fn new(base: &'b Path) -> Self {
         Self { base, known: Vec::new() }
+    }
+
+    /// The first one that the server is one of.
+    pub(super) fn with_server(&self, scheme: Scheme, authority: &Authority) -> Option<Arc<Upstream>> {
+        let is_it = |server: &Server| server.scheme == scheme && server.authority == *authority;
+        self.known.iter().find(|upstream| upstream.servers.iter().any(is_it)).cloned()
     }
 
     /// Reads one.

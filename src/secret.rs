@@ -30,6 +30,22 @@ impl Secret {
         Ok(Self(format!("{prefix}{}", URL_SAFE_NO_PAD.encode(bytes))))
     }
 
+    /// `length` letters and digits, evenly distributed: what the old providers' tokens look like, with 5.95 bits each.
+    ///
+    /// # Errors
+    /// As of [`Self::random`].
+    pub fn of_letters(length: usize) -> io::Result<Self> {
+        let mut text = String::with_capacity(length);
+        let mut bytes = [0; 2 * BYTES];
+        while text.len() < length {
+            fill(&mut bytes)?;
+            // What is left of 256 after four times 62 would make some letters likelier than others.
+            let even = bytes.iter().filter(|byte| usize::from(**byte) < 4 * LETTERS.len());
+            text.extend(even.map(|byte| char::from(LETTERS[usize::from(*byte) % LETTERS.len()])).take(length - text.len()));
+        }
+        Ok(Self(text))
+    }
+
     /// Whether that could be the text of one, without a word before it.
     pub fn looks_like_one(text: &str) -> bool {
         URL_SAFE_NO_PAD.decode(text).is_ok_and(|bytes| bytes.len() == BYTES)
@@ -61,9 +77,19 @@ impl SecretHash {
         Self(Sha256::digest(text).into())
     }
 
+    /// The bytes, to be kept in a database.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// Whether `text` is what was hashed, in constant time.
     pub fn is_of(&self, text: &str) -> bool {
         aws_lc_rs::constant_time::verify_slices_are_equal(&self.0, &Self::of(text).0).is_ok()
+    }
+
+    /// What [`Self::as_bytes`] gave.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
     }
 
     /// From 64 hexadecimal digits, as [`fmt::Display`] writes them.
@@ -96,9 +122,11 @@ impl fmt::Debug for SecretHash {
 }
 
 /// Random bytes from the system's generator.
-pub(super) fn fill(bytes: &mut [u8]) -> io::Result<()> {
+pub(crate) fn fill(bytes: &mut [u8]) -> io::Result<()> {
     aws_lc_rs::rand::fill(bytes).map_err(|_| io::Error::other("no random numbers"))
 }
+
+const LETTERS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// OWASP asks session identifiers for 64 bits of entropy, RFC 6749 §10.10 tokens for 128; more costs nothing.
 const BYTES: usize = 32;
@@ -115,6 +143,15 @@ mod tests {
         for wrong in ["", "cst_", &one.reveal()[1..], &format!("{} ", one.reveal())] {
             assert!(!one.is(wrong), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn letters_are_as_many_as_asked_for_and_all_of_them_come() {
+        let text = Secret::of_letters(10_000).unwrap();
+        assert_eq!(text.reveal().len(), 10_000);
+        let seen: std::collections::BTreeSet<u8> = text.reveal().bytes().collect();
+        assert!(seen.iter().eq(LETTERS.iter()), "{seen:?}");
+        assert_eq!(Secret::of_letters(32).unwrap().reveal().len(), 32);
     }
 
     #[test]

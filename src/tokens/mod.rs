@@ -1,0 +1,17 @@
+//! Temporary credentials (request tokens) and token credentials (access tokens): RFC 5849 §2.
+//!
+//! [`TokenStore`] is all that the dance and the request path ask of them. Kept out: HTTP, and who may decide.
+//!
+//! Only hashes of tokens, verifiers and session handles are kept. With RSA a token's secret signs nothing (RFC 5849 §3.4.3): it is
+//! made for clients that expect one, and forgotten.
+
+mod model;
+mod problem;
+mod store;
+
+pub use model::{
+    AccessToken, Callback, Decided, Decision, Issued, NewTemporary, Revision, Selection, TemporaryCredentials, TokenCredentials,
+    TokenId,
+};
+pub use problem::{DanceError, StoreFault, TokenProblem};
+pub use store::TokenStore;
