@@ -75,6 +75,7 @@ async fn admit_all(requests: &[Signed], policy: &Arc<ArcSwap<Policy>>) -> (Durat
         failures: FailedSignatures::default(),
         budget: Arc::new(BodyBudget::default()),
         clock: Clock::System,
+        tokens: None,
     };
     let peer = Peer { address: [127, 0, 0, 1].into(), scheme: Scheme::Http };
     let settings = Arc::clone(&policy.load().settings);

@@ -12,8 +12,9 @@ use crate::failures::FailedSignatures;
 use crate::policy::Policy;
 use crate::refusal::Refusal;
 use crate::replay::Nonces;
-use crate::request::{AnonymousRequest, BodyBudget, InboundRequest, VerifiedRequest, Verifier};
+use crate::request::{AnonymousRequest, BodyBudget, InboundRequest, Purpose, VerifiedRequest, Verifier};
 use crate::routes::{Access, Decision};
+use crate::tokens::TokenStore;
 
 /// What is shared by all data-plane threads.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub struct Gateway {
     pub budget: Arc<BodyBudget>,
     /// The time.
     pub clock: Clock,
+    /// The tokens; `None`: there is no dance, and no token is good.
+    pub tokens: Option<Arc<TokenStore>>,
 }
 
 /// What may be forwarded, and on what ground.
@@ -91,29 +94,44 @@ impl Gateway {
             }
             Access::Observe => {
                 let trial = inbound.copy_for_trial(policy, &self.budget).await?;
-                let verdict = Verdict::of(self.prove(trial, policy, seen, take_place).await);
+                let verdict = Verdict::of(self.prove(trial, Purpose::Resource, policy, seen, take_place).await);
                 Ok(Admission::Observed(AnonymousRequest::new(inbound), verdict))
             }
             Access::Optional => {
                 inbound.hold_form(policy, &self.budget, &self.clock).await?;
                 if inbound.carries_credentials() {
-                    let proved = self.prove(inbound, policy, seen, take_place).await;
+                    let proved = self.prove(inbound, Purpose::Resource, policy, seen, take_place).await;
                     proved.map(Admission::Verified)
                 } else {
                     Ok(Admission::Anonymous(AnonymousRequest::new(inbound)))
                 }
             }
             Access::Signed => {
-                let proved = self.prove(inbound, policy, seen, take_place).await;
+                let proved = self.prove(inbound, Purpose::Resource, policy, seen, take_place).await;
                 proved.map(Admission::Verified)
             }
         }
+    }
+
+    /// The policy at the dance's own endpoints, which no route exempts and nothing is forwarded from.
+    ///
+    /// # Errors
+    /// The [`Refusal`] that stops the request.
+    pub async fn admit_to_dance(
+        &self,
+        inbound: Box<InboundRequest>,
+        purpose: Purpose,
+        policy: &Policy,
+        seen: &mut Seen,
+    ) -> Result<VerifiedRequest, Refusal> {
+        self.prove(inbound, purpose, policy, seen, &|| Ok(())).await
     }
 
     /// From what was received to what was proved.
     async fn prove(
         &self,
         mut inbound: Box<InboundRequest>,
+        purpose: Purpose,
         policy: &Policy,
         seen: &mut Seen,
         take_place: TakePlace<'_>,
@@ -135,6 +153,8 @@ impl Gateway {
             failures: &self.failures,
             budget: &self.budget,
             clock: &self.clock,
+            purpose,
+            tokens: self.tokens.as_deref(),
             take_place,
         };
         let signed = inbound.parse_oauth(settings)?;

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use dashmap::DashMap;
@@ -12,6 +13,7 @@ use crate::accounts::Accounts;
 use crate::admin::{Admin, AdminListener, AdminSocket};
 use crate::clock::Clock;
 use crate::config::{AdminAddress, AdminSettings, Settings, StoreAddress};
+use crate::consumers::ConsumerList;
 use crate::consumers::reload::{ReloadAsker, ReloadState};
 use crate::directory::Directory;
 use crate::failures::FailedSignatures;
@@ -24,6 +26,7 @@ use crate::replay::{Memory, NonceTable, Nonces, SharedStore, StoreTrouble};
 use crate::request::BodyBudget;
 use crate::service::{StateDirectory, StateError};
 use crate::sockets::{ListeningSocket, PassedSockets, SocketError};
+use crate::tokens::{StoreFault, TokenStore};
 
 /// A gateway that serves.
 #[derive(Debug)]
@@ -51,6 +54,8 @@ pub enum StartError {
     StateInUse(PathBuf),
     /// The nonce store that the instances share is not one that nonces may be kept in.
     Store(StoreAddress, StoreTrouble),
+    /// The tokens cannot be read, or not be kept.
+    Tokens(StoreFault),
     /// No random numbers, or no threads.
     System(io::Error),
 }
@@ -65,6 +70,7 @@ impl std::fmt::Display for StartError {
                 write!(f, "another countersign process uses the state directory {}", path.display())
             }
             Self::Store(address, trouble) => write!(f, "the shared nonce store {address} cannot be used: {trouble}"),
+            Self::Tokens(fault) => fault.fmt(f),
             Self::System(error) => write!(f, "cannot start: {error}"),
         }
     }
@@ -84,6 +90,7 @@ impl StartError {
             Self::State(..) => "choose a writable directory with state_directory: or --state",
             Self::StateInUse(_) => "stop the other process, or give this one a state directory of its own",
             Self::Store(_, trouble) => trouble.hint(),
+            Self::Tokens(_) => "see who may write to tokens.db in the state directory, and whether the disk is full",
             Self::System(_) => "the system is out of threads, memory or descriptors",
         }
     }
@@ -114,8 +121,15 @@ impl Running {
         state.remember_places().map_err(|error| StartError::State(settings.state_directory.clone(), error))?;
         report_memory(&memory, table.first_remembered(), clock.wall());
         let nonces = nonces(table, &settings, &clock)?;
-        let gateway =
-            Gateway { policy, nonces, failures: FailedSignatures::default(), budget: Arc::new(BodyBudget::default()), clock };
+        let tokens = settings.dance.as_ref().map(|_| TokenStore::open(state.directory(), clock.clone()).map(Arc::new));
+        let gateway = Gateway {
+            policy,
+            nonces,
+            failures: FailedSignatures::default(),
+            budget: Arc::new(BodyBudget::default()),
+            clock,
+            tokens: tokens.transpose().map_err(StartError::Tokens)?,
+        };
         let shared = Arc::new(Shared {
             gateway,
             sink,
@@ -200,6 +214,24 @@ impl Running {
         self.shared.gateway.failures.sweep();
     }
 
+    /// Tells the token store which consumers are listed, as long as the gateway runs: soon after each change, and now and then.
+    pub async fn follow_consumers(&self) {
+        let gateway = &self.shared.gateway;
+        let Some(tokens) = &gateway.tokens else { return std::future::pending().await };
+        let mut told: Option<(Arc<ConsumerList>, Instant)> = None;
+        loop {
+            let listed = Arc::clone(&gateway.policy.load().consumers);
+            let is_told = told.as_ref().is_some_and(|(known, at)| Arc::ptr_eq(known, &listed) && at.elapsed() < TELL_EVERY);
+            if !is_told {
+                if let Err(fault) = tokens.note_consumers(&listed).await {
+                    tracing::error!(%fault, "tokens of consumers that are gone are refused, but cannot be purged");
+                }
+                told = Some((listed, Instant::now()));
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
     /// Says how a trial run goes, if there is one.
     pub fn report_observed(&self) {
         if let Some(verdicts) = self.shared.observed.take_summary() {
@@ -276,6 +308,11 @@ fn random() -> io::Result<u64> {
     aws_lc_rs::rand::fill(&mut process).map_err(|_| io::Error::other("no random numbers"))?;
     Ok(u64::from_le_bytes(process))
 }
+
+/// How often the list of consumers is looked at, and how often the token store hears of it though it is the same: a consumer that is
+/// gone has a day.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+const TELL_EVERY: Duration = Duration::from_secs(60);
 
 /// What a start remembers of the nonces that were accepted before it, and which timestamps it refuses for that.
 fn report_memory(memory: &Memory, first_remembered: Timestamp, now: Timestamp) {

@@ -131,6 +131,7 @@ async fn run_until_told(
     let mut chores = interval(SWEEP_EVERY);
     let mut report = interval(REPORT_EVERY);
     let mut watchdog = manager::watchdog_interval().map(interval);
+    let mut following = std::pin::pin!(running.follow_consumers());
     // What a start has to say about certificates is said already.
     let mut certificates = interval_at(Instant::now() + DAY, DAY);
     loop {
@@ -159,6 +160,7 @@ async fn run_until_told(
                     return Err(Failure::new("a thread of the gateway ended; stopping, so that the service manager restarts it"));
                 }
             }
+            () = &mut following => {}
             _ = report.tick() => running.report_observed(),
             _ = certificates.tick() => running.report_expiring(),
         }

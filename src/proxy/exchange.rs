@@ -9,6 +9,7 @@ use http::{Request, Response, StatusCode};
 use hyper::body::{Body, Incoming};
 
 use super::connection::Activity;
+use super::dance::DanceAnswer;
 use super::headers;
 use super::limits::Place;
 use super::plane::{InFlight, Plane};
@@ -17,6 +18,7 @@ use super::response::{Ending, ResponseBody, Shown, refused};
 use super::tunnel;
 use crate::config::{RefusalSettings, Settings};
 use crate::consumers::Consumer;
+use crate::dance::Endpoint;
 use crate::gateway::{Admission, Seen, Verdict};
 use crate::observe::{AccessRecord, Outcome};
 use crate::policy::Policy;
@@ -63,9 +65,15 @@ pub(super) async fn exchange(
     .await
 }
 
+/// Where an answer comes from.
+enum Answer {
+    Backends(Response<Incoming>, Lease),
+    Dances(DanceAnswer),
+}
+
 /// What is known while a request is answered.
-struct Exchange {
-    plane: Rc<Plane>,
+pub(super) struct Exchange {
+    pub(super) plane: Rc<Plane>,
     policy: Arc<Policy>,
     peer: Peer,
     place: Rc<Place>,
@@ -73,7 +81,7 @@ struct Exchange {
     origin: Option<Origin>,
     reveal: Option<RefusalSettings>,
     /// Whether a body may still be coming that nobody will read.
-    close_if_refused: bool,
+    pub(super) close_if_refused: bool,
     in_flight: Option<InFlight>,
     /// Who was proved.
     consumer: Option<Arc<Consumer>>,
@@ -81,34 +89,43 @@ struct Exchange {
 
 impl Exchange {
     async fn answer(mut self, request: Request<Incoming>) -> Response<ResponseBody> {
-        match self.forwarded(request).await {
-            Ok((response, lease)) => self.backends_answer(response, lease),
+        match self.answered(request).await {
+            Ok(Answer::Backends(response, lease)) => self.backends_answer(response, lease),
+            Ok(Answer::Dances(answer)) => self.own_answer(answer),
             Err(refusal) => self.refusal(&refusal),
         }
     }
 
-    /// The request's way to the backend and back; every early return is a refusal.
-    async fn forwarded(&mut self, request: Request<Incoming>) -> Result<(Response<Incoming>, Lease), Refusal> {
+    /// To the dance's endpoint that stands at the path, or to the backend.
+    async fn answered(&mut self, request: Request<Incoming>) -> Result<Answer, Refusal> {
         let policy = Arc::clone(&self.policy);
         let (parts, body) = request.into_parts();
         let inbound = InboundRequest::read(parts, RequestBody::Streaming(body), self.peer, &policy.settings)?;
-        let route = policy.settings.routes.decide(inbound.method(), inbound.path());
         self.origin = Some(inbound.origin().clone());
+        match Endpoint::at(inbound.path(), inbound.origin(), &policy.settings) {
+            Some((endpoint, dance)) => self.danced(endpoint, inbound, dance, &policy).await.map(Answer::Dances),
+            None => self.forwarded(inbound, &policy).await.map(|(response, lease)| Answer::Backends(response, lease)),
+        }
+    }
+
+    /// The request's way to the backend and back; every early return is a refusal.
+    async fn forwarded(&mut self, inbound: Box<InboundRequest>, policy: &Policy) -> Result<(Response<Incoming>, Lease), Refusal> {
+        let route = policy.settings.routes.decide(inbound.method(), inbound.path());
         let mut seen = Seen::default();
         let place = Cell::new(None);
         let take_place = || {
             place.set(self.plane.shared.in_flight(policy.settings.upstream_of(route.rule))?);
             Ok(())
         };
-        let admission = self.plane.shared.gateway.admit(inbound, route, &policy, &mut seen, &take_place).await;
+        let admission = self.plane.shared.gateway.admit(inbound, route, policy, &mut seen, &take_place).await;
         self.in_flight = place.take();
-        self.note(seen, &policy);
+        self.note(seen, policy);
         let upstream = self.admitted(admission?, route, &policy.settings);
         self.ending.record.outcome.gateway = self.ending.record.started.elapsed();
         self.send(upstream, &policy.settings).await
     }
 
-    fn note(&mut self, seen: Seen, policy: &Policy) {
+    pub(super) fn note(&mut self, seen: Seen, policy: &Policy) {
         if let Some(key) = &seen.consumer {
             let consumer = policy.consumers.get(key);
             self.ending.consumer = consumer.cloned();
@@ -190,6 +207,20 @@ impl Exchange {
         self.ending.record.outcome.status = Some(parts.status);
         let timeout = self.policy.settings.timeouts.response;
         Response::from_parts(parts, ResponseBody::backends(body, lease, timeout, self.ending, self.in_flight))
+    }
+
+    fn own_answer(mut self, answer: DanceAnswer) -> Response<ResponseBody> {
+        let (mut parts, body) = answer.response.into_parts();
+        parts.headers.insert(http::header::CONTENT_LENGTH, body.len().into());
+        if self.close_if_refused {
+            parts.headers.insert(http::header::CONNECTION, http::HeaderValue::from_static("close"));
+        }
+        let outcome = &mut self.ending.record.outcome;
+        outcome.status = Some(parts.status);
+        outcome.verdict = answer.verdict;
+        outcome.user = answer.user;
+        outcome.gateway = self.ending.record.started.elapsed();
+        Response::from_parts(parts, ResponseBody::own(body, self.ending))
     }
 
     fn refusal(mut self, refusal: &Refusal) -> Response<ResponseBody> {

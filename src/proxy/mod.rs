@@ -1,6 +1,7 @@
 //! The data plane: listeners, connections, header hygiene, the backend's connections.
 
 mod connection;
+mod dance;
 mod exchange;
 mod handshake;
 pub mod headers;

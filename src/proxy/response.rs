@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Sleep, sleep};
@@ -196,6 +196,9 @@ pub(super) fn refused(refusal: &Refusal, shown: &Shown) -> Response<Bytes> {
     }
     if let Some(seconds) = refusal.retry_after().filter(|_| !masked) {
         headers.insert(RETRY_AFTER, seconds.into());
+    }
+    if let Refusal::MethodNotAllowed { allow } = refusal {
+        headers.insert(ALLOW, HeaderValue::from_static(allow));
     }
     if shown.close {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));

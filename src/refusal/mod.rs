@@ -18,6 +18,7 @@ use crate::oauth::percent;
 use crate::oauth::signature::SignatureMethod;
 use crate::oauth::timestamp::{OutsideWindow, Timestamp};
 use crate::replay::StoreFault;
+use crate::tokens::{self, TokenProblem};
 
 pub use rejected::RejectedParameters;
 
@@ -116,10 +117,14 @@ pub enum Refusal {
     BodyHashMismatch,
     /// The nonce was seen within the window.
     NonceUsed,
-    /// A token that nobody issued.
-    TokenRejected,
+    /// The token, or what goes with it, is not good for this.
+    Token(TokenProblem),
+    /// A token can't be given, changed or looked up now.
+    TokensUnavailable(tokens::StoreFault),
     /// The consumer may not call without a token.
     TwoLeggedDenied,
+    /// The consumer may not use tokens, nor ask for them.
+    ThreeLeggedDenied,
     /// The consumer may not name the user.
     ImpersonationDenied,
     /// A route rule denies it to everybody.
@@ -143,6 +148,11 @@ pub enum Refusal {
     },
     /// The head has no single meaning.
     BadRequest(&'static str),
+    /// An endpoint of the gateway's own that takes other methods.
+    MethodNotAllowed {
+        /// What it takes, as `Allow` says it (RFC 9110 §10.2.1).
+        allow: &'static str,
+    },
     /// A request method that is not forwarded.
     MethodUnknown,
     /// A transfer coding other than `chunked` alone.
@@ -270,6 +280,8 @@ impl Refusal {
             Self::NonceTableFull { .. } | Self::NonceNotWritten { .. } => Some(5),
             // A store that is restarted is there again within seconds.
             Self::NonceUnclaimed { .. } => Some(2),
+            // Request tokens expire within minutes, an operator makes room on the disk in more.
+            Self::TokensUnavailable(_) => Some(5),
             Self::HeldBodiesFull { .. } | Self::UpstreamBusy { .. } => Some(1),
             _ => None,
         }
@@ -292,6 +304,7 @@ impl Refusal {
     fn extra_pair(&self) -> Option<(&'static str, String)> {
         match self {
             Self::ParametersAbsent(names) => Some(("oauth_parameters_absent", names.join("&"))),
+            Self::Token(TokenProblem::VerifierAbsent) => Some(("oauth_parameters_absent", "oauth_verifier".to_owned())),
             Self::ParametersRepeated { rejected, .. }
             | Self::HeaderParameter { rejected, .. }
             | Self::ParameterRejected { rejected, .. } => Some(("oauth_parameters_rejected", rejected.as_str().to_owned())),
@@ -336,8 +349,13 @@ impl Refusal {
             | Self::KeyWithdrawn
             | Self::BodyHashMismatch => problem(StatusCode::UNAUTHORIZED, "signature_invalid"),
             Self::NonceUsed => problem(StatusCode::UNAUTHORIZED, "nonce_used"),
-            Self::TokenRejected => problem(StatusCode::UNAUTHORIZED, "token_rejected"),
-            Self::TwoLeggedDenied | Self::ImpersonationDenied => problem(StatusCode::UNAUTHORIZED, "permission_denied"),
+            Self::Token(TokenProblem::VerifierAbsent) => problem(StatusCode::BAD_REQUEST, "parameter_absent"),
+            Self::Token(token) => problem(StatusCode::UNAUTHORIZED, token.code()),
+            Self::TokensUnavailable(_) => plain(StatusCode::SERVICE_UNAVAILABLE, "tokens_unavailable", Operator),
+            Self::MethodNotAllowed { .. } => plain(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", Client),
+            Self::TwoLeggedDenied | Self::ThreeLeggedDenied | Self::ImpersonationDenied => {
+                problem(StatusCode::UNAUTHORIZED, "permission_denied")
+            }
             Self::RouteDenied { .. } | Self::ConsumerMayNotReach | Self::ConsumerMayNotComeFrom => {
                 problem(StatusCode::FORBIDDEN, "permission_denied")
             }

@@ -54,10 +54,13 @@ impl fmt::Display for Refusal {
             Self::NonceUsed => f.write_str(
                 "the nonce was used before with this timestamp: a replay, or a client that retries without signing again",
             ),
-            Self::TokenRejected => f.write_str("oauth_token names no token"),
+            Self::Token(problem) => problem.fmt(f),
+            Self::TokensUnavailable(fault) => fault.fmt(f),
+            Self::ThreeLeggedDenied => f.write_str("the consumer may not act with users' tokens (three_legged: false)"),
+            Self::MethodNotAllowed { allow } => write!(f, "this endpoint takes {allow} alone"),
             Self::TwoLeggedDenied => f.write_str("the consumer may not call without a token (two_legged.allowed: false)"),
             Self::ImpersonationDenied => {
-                f.write_str("the consumer may not name the user with xoauth_requestor_id (two_legged.impersonation: false)")
+                f.write_str("the consumer may not name the user with xoauth_requestor_id (two_legged.impersonation: false, or a token names another)")
             }
             Self::RouteDenied { ambiguity: None } => f.write_str("a route rule denies this to everybody"),
             Self::RouteDenied { ambiguity: Some(what) } => {

@@ -18,4 +18,4 @@ pub use inbound::{InboundRequest, Peer};
 pub use origin::{Origin, is_in};
 pub use signed::{IdentifiedRequest, SignedRequest};
 pub use upstream::{AnonymousRequest, UpstreamRequest};
-pub use verified::{VerifiedRequest, Verifier};
+pub use verified::{Purpose, VerifiedRequest, Verifier};

@@ -31,6 +31,7 @@
 //! }
 //! ```
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -47,18 +48,33 @@ use crate::gateway::TakePlace;
 use crate::oauth::base_string::{BaseStringUri, SignatureBaseString};
 use crate::oauth::body_hash::BodyHash;
 use crate::oauth::key::{Fingerprint, SignatureValid};
+use crate::oauth::parameters::Parameters;
 use crate::oauth::parameters::Source;
 use crate::policy::Policy;
 use crate::refusal::{Refusal, RejectedParameters};
 use crate::replay::{NonceId, NonceRecorded, NonceRefused, Nonces, Shares};
+use crate::tokens::{AccessToken, TokenProblem, TokenStore};
 
 /// A request that a known consumer signed, now, and that was not seen before.
 #[derive(Debug)]
 pub struct VerifiedRequest {
     pub(super) inbound: Box<InboundRequest>,
+    parameters: Parameters,
     consumer: Arc<Consumer>,
     user: Option<String>,
     _proof: NonceRecorded,
+}
+
+/// What a signed request is for. It decides which token may come with it, and what the consumer has to be allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To reach the backend: with an access token, or with none (two-legged).
+    Resource,
+    /// To get temporary credentials (RFC 5849 §2.1): with no token.
+    TemporaryCredentials,
+    /// To get token credentials (§2.3), or to renew them: with the token to exchange. Whether that can be is asked once the nonce is
+    /// recorded, so that a copy of a request with a wrong verifier is no further try.
+    TokenCredentials,
 }
 
 /// What verification needs besides the request.
@@ -76,6 +92,10 @@ pub struct Verifier<'g> {
     pub budget: &'g Arc<BodyBudget>,
     /// The time, for what is judged at the end.
     pub clock: &'g Clock,
+    /// What the request is for.
+    pub purpose: Purpose,
+    /// The tokens; `None`: there are none, and none is good.
+    pub tokens: Option<&'g TokenStore>,
     /// Takes a place among the backend's requests, so that a request for which there is none uses up no nonce.
     pub take_place: TakePlace<'g>,
 }
@@ -89,6 +109,16 @@ impl VerifiedRequest {
     /// The user that the backend is told, if any.
     pub fn user(&self) -> Option<&str> {
         self.user.as_deref()
+    }
+
+    /// The decoded value of a protocol parameter, as it was signed.
+    pub fn parameter(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        self.parameters.protocol(name)
+    }
+
+    /// A protocol parameter that is none, for the refusal.
+    pub fn rejected(&self, name: &'static str, expected: &'static str) -> Refusal {
+        Refusal::ParameterRejected { name, expected, rejected: RejectedParameters::named(&self.parameters, [name]) }
     }
 }
 
@@ -115,7 +145,8 @@ impl IdentifiedRequest {
         self.take_rate()?;
         let recorded = with.nonces.commit(signature_valid, nonce, with.settings.verify.window, shares(with.settings));
         let proof = recorded.await.map_err(|refused| nonce_refusal(refused, with))?;
-        Ok(VerifiedRequest { inbound: self.signed.inbound, consumer: self.candidate, user, _proof: proof })
+        let SignedRequest { inbound, parameters, .. } = self.signed;
+        Ok(VerifiedRequest { inbound, parameters, consumer: self.candidate, user, _proof: proof })
     }
 
     /// Several keys stand while one is rolled over; the signature must hold under one of them, which is named.
@@ -142,27 +173,57 @@ impl IdentifiedRequest {
     /// What a copy of the request or a reload may change while the body is read. Gives the user to act as.
     fn check_nonce_token_and_permission(&self, nonce: NonceId, with: Verifier<'_>) -> Result<Option<String>, Refusal> {
         with.nonces.peek(nonce).map_err(|refused| nonce_refusal(refused, with))?;
-        self.check_token()?;
-        self.check_permission()
+        let token = self.check_token(with)?;
+        self.check_permission(token.as_deref(), with.purpose)
     }
 
-    /// No tokens are issued yet, so none can be valid; an empty one means none (two-legged).
-    fn check_token(&self) -> Result<(), Refusal> {
-        if self.signed.claims.token.is_empty() { Ok(()) } else { Err(Refusal::TokenRejected) }
+    /// The access token, if the request comes with one; an empty one means none (two-legged).
+    fn check_token(&self, with: Verifier<'_>) -> Result<Option<Arc<AccessToken>>, Refusal> {
+        let token = &self.signed.claims.token;
+        match with.purpose {
+            Purpose::TokenCredentials if token.is_empty() => Err(Refusal::ParametersAbsent(vec!["oauth_token"])),
+            Purpose::TokenCredentials => Ok(None),
+            _ if token.is_empty() => Ok(None),
+            Purpose::TemporaryCredentials => Err(Refusal::Token(TokenProblem::NoneExpected)),
+            Purpose::Resource => {
+                let tokens = with.tokens.ok_or(Refusal::Token(TokenProblem::Unknown))?;
+                tokens.access(token, &self.candidate.key, with.clock.wall()).map(Some).map_err(Refusal::Token)
+            }
+        }
     }
 
     /// Whether the consumer may do this, and as whom.
-    fn check_permission(&self) -> Result<Option<String>, Refusal> {
+    fn check_permission(&self, token: Option<&AccessToken>, purpose: Purpose) -> Result<Option<String>, Refusal> {
         let (consumer, inbound) = (&self.candidate, &self.signed.inbound);
-        if !consumer.two_legged.allowed {
+        let is_three_legged = token.is_some() || purpose != Purpose::Resource;
+        if is_three_legged && !consumer.three_legged {
+            return Err(Refusal::ThreeLeggedDenied);
+        }
+        if !is_three_legged && !consumer.two_legged.allowed {
             return Err(Refusal::TwoLeggedDenied);
         }
         if !consumer.may_come_from(self.client()) {
             return Err(Refusal::ConsumerMayNotComeFrom);
         }
-        if !consumer.may_reach(inbound.method(), inbound.path()) {
-            return Err(Refusal::ConsumerMayNotReach);
+        match token {
+            // The dance's endpoints are the gateway's own, which `allow` says nothing about.
+            None if purpose != Purpose::Resource => Ok(None),
+            _ if !consumer.may_reach(inbound.method(), inbound.path()) => Err(Refusal::ConsumerMayNotReach),
+            None => self.two_legged_user(),
+            Some(token) => self.user_of(token).map(Some),
         }
+    }
+
+    /// With a token a consumer acts as the token's user, and as nobody else.
+    fn user_of(&self, token: &AccessToken) -> Result<String, Refusal> {
+        match self.signed.requestor(false)? {
+            Some(other) if *other != *token.user => Err(Refusal::ImpersonationDenied),
+            _ => Ok(token.user.to_string()),
+        }
+    }
+
+    fn two_legged_user(&self) -> Result<Option<String>, Refusal> {
+        let consumer = &self.candidate;
         match self.signed.requestor(consumer.two_legged.impersonation)? {
             Some(_) if !consumer.two_legged.impersonation => Err(Refusal::ImpersonationDenied),
             Some(user) => Ok(Some(user)),

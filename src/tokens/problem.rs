@@ -7,6 +7,8 @@ use std::fmt;
 pub enum TokenProblem {
     /// Nobody was given it here, or so long ago that it is forgotten.
     Unknown,
+    /// Where one is asked for, none may be sent.
+    NoneExpected,
     /// It was given to another consumer.
     OfAnotherConsumer,
     /// A request token where an access token belongs.
@@ -38,10 +40,33 @@ pub enum TokenProblem {
     SessionOver,
 }
 
+impl TokenProblem {
+    /// The problem that the caller is told (OAuth Problem Reporting).
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Unknown
+            | Self::NoneExpected
+            | Self::OfAnotherConsumer
+            | Self::RequestTokenAsAccessToken
+            | Self::WrongVerifier { .. }
+            | Self::TooManyTries
+            | Self::Renewed
+            | Self::WrongSessionHandle => "token_rejected",
+            Self::Expired => "token_expired",
+            Self::Revoked => "token_revoked",
+            Self::Used => "token_used",
+            Self::Undecided => "permission_unknown",
+            Self::Denied | Self::SessionOver => "permission_denied",
+            Self::VerifierAbsent => "parameter_absent",
+        }
+    }
+}
+
 impl fmt::Display for TokenProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Unknown => "oauth_token names no token",
+            Self::NoneExpected => "oauth_token stands in a request for a new request token, where none belongs",
             Self::OfAnotherConsumer => "oauth_token was given to another consumer",
             Self::RequestTokenAsAccessToken => {
                 "oauth_token is a request token: it has to be exchanged for an access token at the access-token endpoint first"

@@ -1,0 +1,107 @@
+//! Which of the dance's endpoints stands at a path.
+
+use std::sync::Arc;
+
+use crate::config::{DancePaths, DanceSettings, Settings};
+use crate::request::{Origin, Purpose};
+
+/// What the gateway answers itself, on its public listeners.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Endpoint {
+    /// For consumers: a signed request gets credentials.
+    Signed(Purpose),
+    /// For resource owners.
+    Page(Page),
+}
+
+/// A page for whoever sits at the browser.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Page {
+    /// Asks for consent (RFC 5849 §2.2).
+    Authorize,
+    /// What the user has allowed, and how to take it back.
+    UserTokens,
+    /// Asks for name and password, where the gateway has users of its own.
+    SignIn,
+    /// Ends that.
+    SignOut,
+    /// The style sheet of all of them.
+    Style,
+}
+
+impl Endpoint {
+    /// The one at a raw path, if there is a dance. Paths are compared byte for byte: another spelling of one is the backend's.
+    pub fn at<'s>(path: &str, origin: &Origin, settings: &'s Settings) -> Option<(Self, &'s Arc<DanceSettings>)> {
+        let dance = settings.dance.as_ref()?;
+        let below = below_prefix(path, origin, settings)?;
+        Self::below(below, &dance.paths).map(|endpoint| (endpoint, dance))
+    }
+
+    fn below(path: &str, paths: &DancePaths) -> Option<Self> {
+        if path == paths.request_token {
+            return Some(Self::Signed(Purpose::TemporaryCredentials));
+        }
+        if path == paths.access_token {
+            return Some(Self::Signed(Purpose::TokenCredentials));
+        }
+        if path == paths.user_tokens {
+            return Some(Self::Page(Page::UserTokens));
+        }
+        let page = match path.strip_prefix(paths.authorize.as_str())? {
+            "" => Page::Authorize,
+            Page::SIGN_IN => Page::SignIn,
+            Page::SIGN_OUT => Page::SignOut,
+            Page::STYLE => Page::Style,
+            _ => return None,
+        };
+        Some(Self::Page(page))
+    }
+}
+
+impl Page {
+    /// Below `oauth.authorize`.
+    pub const SIGN_IN: &str = "/sign-in";
+    /// Below `oauth.authorize`.
+    pub const SIGN_OUT: &str = "/sign-out";
+    /// Below `oauth.authorize`.
+    pub const STYLE: &str = "/style.css";
+}
+
+/// What is before the endpoints' paths as clients see them: `public_url`'s path, else what a trusted proxy took off.
+pub(super) fn public_prefix<'a>(origin: &'a Origin, settings: &'a Settings) -> &'a str {
+    settings.public_url.as_ref().map_or(origin.prefix.as_str(), |url| url.path.as_str())
+}
+
+/// The path below the prefix; the prefix may have been taken off before, wholly or in part.
+fn below_prefix<'p>(path: &'p str, origin: &Origin, settings: &Settings) -> Option<&'p str> {
+    let left = public_prefix(origin, settings).strip_prefix(origin.prefix.as_str())?;
+    path.strip_prefix(left)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_path_is_one_endpoint_and_what_is_near_it_is_none() {
+        let paths = DancePaths::default();
+        let at = |path: &str| Endpoint::below(path, &paths);
+        assert_eq!(at("/plugins/servlet/oauth/request-token"), Some(Endpoint::Signed(Purpose::TemporaryCredentials)));
+        assert_eq!(at("/plugins/servlet/oauth/access-token"), Some(Endpoint::Signed(Purpose::TokenCredentials)));
+        assert_eq!(at("/plugins/servlet/oauth/authorize"), Some(Endpoint::Page(Page::Authorize)));
+        assert_eq!(at("/plugins/servlet/oauth/authorize/sign-in"), Some(Endpoint::Page(Page::SignIn)));
+        assert_eq!(at("/plugins/servlet/oauth/users/access-tokens"), Some(Endpoint::Page(Page::UserTokens)));
+        for other in [
+            "/plugins/servlet/oauth/authorize/",
+            "/plugins/servlet/oauth/authorized",
+            "/plugins/servlet/oauth/Authorize",
+            "/plugins/servlet/oauth/request%2Dtoken",
+            "/plugins/servlet/oauth/request-token/",
+            "//plugins/servlet/oauth/request-token",
+            "/plugins/servlet/oauth/consumer-info",
+            "/",
+        ] {
+            assert_eq!(at(other), None, "{other}");
+        }
+    }
+}
