@@ -1,14 +1,13 @@
-//! A browser, as far as it matters here: it keeps cookies, sends forms with what their page has hidden in them, and says where they
-//! come from.
+//! A gateway with a listener for administrators, and what they do there in a browser.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+pub(crate) use crate::support::browser::{Browser, hidden};
 use crate::support::gateway::{Builder, Gateway};
-use crate::support::{Backend, Client, Response, eventually};
+use crate::support::{Backend, Response, eventually};
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
@@ -17,11 +16,6 @@ pub(crate) struct Site {
     pub(crate) gateway: Gateway,
     pub(crate) address: SocketAddr,
     _backend: Backend,
-}
-
-pub(crate) struct Browser {
-    address: SocketAddr,
-    pub(crate) cookies: BTreeMap<String, String>,
 }
 
 impl Site {
@@ -57,7 +51,7 @@ impl Site {
     }
 
     pub(crate) fn browser(&self) -> Browser {
-        Browser { address: self.address, cookies: BTreeMap::new() }
+        Browser::at(self.address)
     }
 
     /// A browser in which ada is signed in.
@@ -113,33 +107,6 @@ impl Site {
 
 impl Browser {
     #[track_caller]
-    pub(crate) fn get(&mut self, path: &str) -> Response {
-        self.send("GET", path, &[("sec-fetch-site", "none")], "")
-    }
-
-    /// Sends a form of the page at `path`: opens that first, and sends what is hidden in it together with `fields`.
-    #[track_caller]
-    pub(crate) fn fill_in(&mut self, path: &str, fields: &[(&str, &str)]) -> Response {
-        let page = self.get(path);
-        assert_eq!(page.status, 200, "{path}: {}", page.text());
-        let csrf = hidden(&page.text(), "csrf");
-        self.post(path, &[&[("csrf", &*csrf)], fields].concat())
-    }
-
-    /// Sends a form from a page of the same origin.
-    #[track_caller]
-    pub(crate) fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Response {
-        let origin = format!("http://{}", self.address);
-        self.post_from(path, fields, &[("origin", &origin), ("sec-fetch-site", "same-origin")])
-    }
-
-    /// Sends a form with these headers about where it comes from.
-    #[track_caller]
-    pub(crate) fn post_from(&mut self, path: &str, fields: &[(&str, &str)], headers: &[(&str, &str)]) -> Response {
-        self.send("POST", path, &[&[FORM], headers].concat(), &form(fields))
-    }
-
-    #[track_caller]
     pub(crate) fn sign_in(&mut self, name: &str, password: &str) -> Response {
         self.fill_in("/sign-in", &[("name", name), ("password", password), ("return", "/")])
     }
@@ -163,41 +130,6 @@ impl Browser {
         self.post("/sign-out", &[("csrf", &csrf)])
     }
 
-    /// Sends a form from a page of the same origin, and hangs up at once.
-    #[track_caller]
-    pub(crate) fn post_and_leave(&self, path: &str, fields: &[(&str, &str)]) {
-        let (form, origin) = (form(fields), format!("http://{}", self.address));
-        let head = self.head("POST", path, &[FORM, ("origin", &origin), ("sec-fetch-site", "same-origin")], &form);
-        let mut client = Client::connect(self.address);
-        client.send(head + &form);
-        client.finish();
-    }
-
-    fn head(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> String {
-        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\ncontent-length: {}\r\n", self.address, body.len());
-        if !cookies.is_empty() {
-            head += &format!("cookie: {}\r\n", cookies.join("; "));
-        }
-        headers.iter().for_each(|(name, value)| head += &format!("{name}: {value}\r\n"));
-        head + "\r\n"
-    }
-
-    #[track_caller]
-    pub(crate) fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Response {
-        let response = Client::connect(self.address).ask(self.head(method, path, headers, body) + body);
-        for cookie in response.values("set-cookie") {
-            let (pair, attributes) = cookie.split_once(';').unwrap();
-            let (name, value) = pair.split_once('=').unwrap();
-            if attributes.contains("Max-Age=0") {
-                self.cookies.remove(name);
-            } else {
-                self.cookies.insert(name.to_owned(), value.to_owned());
-            }
-        }
-        response
-    }
-
     /// Whether somebody is signed in.
     #[track_caller]
     pub(crate) fn is_signed_in(&mut self) -> bool {
@@ -208,21 +140,4 @@ impl Browser {
             other => panic!("status {other}"),
         }
     }
-}
-
-const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
-
-/// A form's fields as they are sent.
-fn form(fields: &[(&str, &str)]) -> String {
-    let encode = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
-    let pairs: Vec<String> = fields.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
-    pairs.join("&")
-}
-
-/// The value of a hidden field.
-#[track_caller]
-pub(crate) fn hidden(page: &str, name: &str) -> String {
-    let field = format!("<input type=\"hidden\" name=\"{name}\" value=\"");
-    let rest = page.split_once(&field).unwrap_or_else(|| panic!("no {name} in {page}")).1;
-    rest.split_once('"').unwrap().0.to_owned()
 }

@@ -1,27 +1,18 @@
 //! What a real browser makes of the pages, of their headers, and of others' attempts.
 
-use std::path::Path;
-use std::process::{Command, Stdio};
-
 use serde_json::{Value, json};
 
 use crate::browser::Site;
 use crate::setup::link;
+use crate::support::tools;
 
 /// Goes through the pages in a window of this width.
 #[track_caller]
 fn visit(site: &Site, width: u32) -> Value {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/admin/chromium.py");
     let base = format!("http://{}", site.address);
-    let mut command = Command::new("python3");
-    // The script beside it would leave its bytecode in the source tree.
-    command
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .arg(script)
-        .arg(&base)
-        .arg(format!("{base}{}", link(site)))
-        .arg(width.to_string());
-    let output = command.stdin(Stdio::null()).output().unwrap();
+    let mut command = tools::browsing("admin/chromium.py");
+    command.arg(&base).arg(format!("{base}{}", link(site))).arg(width.to_string());
+    let output = command.output().unwrap();
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "chromium and chromedriver are needed (./tests/run installs them): {told}");
     serde_json::from_slice(&output.stdout).unwrap()

@@ -1,57 +1,21 @@
 //! The consumers' pages in a real browser, with scripts and without; tests/admin/consumers.py is what an administrator does there.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::path::PathBuf;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::browser::Site;
 use crate::importing::{application, base64, document};
+use crate::support::process::Stepping;
 use crate::support::{Backend, CONSUMER, RSA_1024, RSA_2048, RSA_2048_OTHER, signed, tools};
 
-/// The script at work, one step after the other.
-struct Administrator {
-    child: Child,
-    told: BufReader<ChildStdout>,
-}
-
-impl Administrator {
-    fn start(site: &Site, application: &Backend, what: &[&str]) -> Self {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/admin/consumers.py");
-        let mut command = Command::new("python3");
-        command.env("PYTHONDONTWRITEBYTECODE", "1").arg(script).arg(format!("http://{}", site.address));
-        command.arg(format!("http://localhost:{}/jira", application.address().port())).args(what);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let told = BufReader::new(child.stdout.take().unwrap());
-        Self { child, told }
-    }
-
-    /// Waits for a step, whose own waits have an end, looks at the gateway, and lets the script go on.
-    #[track_caller]
-    fn at(&mut self, step: &str, look: impl FnOnce(&Value)) {
-        let mut line = String::new();
-        self.told.read_line(&mut line).unwrap();
-        let told: Value =
-            serde_json::from_str(&line).unwrap_or_else(|_| panic!("{step} did not come; what did is on standard error"));
-        assert_eq!(told["step"], step);
-        look(&told);
-        writeln!(self.child.stdin.as_mut().unwrap()).unwrap();
-    }
-
-    #[track_caller]
-    fn ends_well(mut self) {
-        assert!(self.child.wait().unwrap().success());
-    }
-}
-
-impl Drop for Administrator {
-    fn drop(&mut self) {
-        // A script that waits for a line ends without one, and with it its driver and browser.
-        drop(self.child.stdin.take());
-        let _ = self.child.wait();
-    }
+/// The script at work.
+fn administrator(site: &Site, application: &Backend, what: &[&str]) -> Stepping {
+    let mut command = tools::browsing("admin/consumers.py");
+    command.arg(format!("http://{}", site.address));
+    command.arg(format!("http://localhost:{}/jira", application.address().port())).args(what);
+    Stepping::start(command)
 }
 
 /// What the gateway makes of a request, at once.
@@ -68,7 +32,7 @@ fn axe() -> PathBuf {
 fn a_day_of_work(more: &[&str]) {
     let site = Site::with_ada();
     let jira = application(document("jira:1", "Jira", &base64(&RSA_2048_OTHER.public_pem)));
-    let mut ada = Administrator::start(&site, &jira, &[&["work"], more].concat());
+    let mut ada = administrator(&site, &jira, &[&["work"], more].concat());
     // Nobody but Google has the private half; that a wrong signature is what is wrong shows that the consumer is known.
     assert_eq!(verdict(&site, "www.google.com", &RSA_1024), "consumer_key_unknown");
     ada.at("added", |_| assert_eq!(verdict(&site, "www.google.com", &RSA_1024), "signature_invalid"));
@@ -106,7 +70,7 @@ fn no_script_in_any_field_runs_whether_it_was_typed_in_or_published() {
     let site = Site::with_ada();
     let harm = "&lt;img src=x onerror=window.pwned=1&gt;";
     let jira = application(document(harm, harm, &base64(&RSA_2048_OTHER.public_pem)).replace("Atlassian", harm));
-    let mut ada = Administrator::start(&site, &jira, &["harm"]);
+    let mut ada = administrator(&site, &jira, &["harm"]);
     ada.at("added", |_| {
         for consumer in ["<script>window.pwned=1</script>", "<img src=x onerror=window.pwned=1>"] {
             assert_eq!(verdict(&site, consumer, &RSA_1024), "signature_invalid");
@@ -122,7 +86,7 @@ fn every_page_is_for_everybody_in_light_and_dark_on_a_phone_and_on_a_desk() {
     let jira = application(document("jira:1", "Jira", &base64(&RSA_2048_OTHER.public_pem)));
     assert_eq!(verdict(&site, CONSUMER, &RSA_2048_OTHER), "signature_invalid");
     let axe = axe();
-    let mut ada = Administrator::start(&site, &jira, &["look", axe.to_str().unwrap()]);
+    let mut ada = administrator(&site, &jira, &["look", axe.to_str().unwrap()]);
     let good = fs::read_to_string(site.gateway.consumers_file()).unwrap();
     ada.at("touch the file", |_| site.gateway.write_consumers(&(good.clone() + "    description: new\n")));
     ada.at("break the file", |_| {

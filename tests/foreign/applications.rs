@@ -1,15 +1,13 @@
 //! Clients with scripts of their own that judge each case, and an application behind the gateway.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::{LazyLock, mpsc};
-use std::time::Duration;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::LazyLock;
 
 use tempfile::TempDir;
 
-use crate::process::{RUN, Running, key_file};
+use crate::support::process::{RUN, Running, Server, key_file};
 use crate::support::{Consumer, Gateway, KeyPair, RSA_1024, RSA_2048, RSA_4096, tools};
 
 #[test]
@@ -44,9 +42,6 @@ static CONSUMERS: [(&str, &LazyLock<KeyPair>, &str); 3] = [
     ("www.google.com", &RSA_1024, "rsa-1024-a"),
     ("Confluence:5413647675", &RSA_4096, "rsa-4096-a"),
 ];
-
-/// How long a server may take until it listens; Roundup makes its database first.
-const START: Duration = Duration::from_secs(120);
 
 /// An application with a gateway in front of it, and the files of both.
 struct Site {
@@ -90,45 +85,6 @@ impl Site {
         let passed = out.lines().filter(|line| line.starts_with("ok ")).count();
         assert!(passed > 0);
         assert_eq!(out.lines().last(), Some(&*format!("{passed} passed, 0 failed")));
-    }
-}
-
-/// A server of tests/interop.
-struct Server {
-    port: u16,
-    running: Running,
-    /// What it writes to standard error; shown where the test fails.
-    said: PathBuf,
-}
-
-impl Server {
-    #[track_caller]
-    fn start(script: &str, argument: &Path) -> Self {
-        let said = argument.with_extension("err");
-        let child = tools::python(script).arg(argument).stdout(Stdio::piped()).stderr(File::create(&said).unwrap()).spawn();
-        let mut server = Self { port: 0, running: Running(child.unwrap()), said };
-        let mut stdout = BufReader::new(server.running.0.stdout.take().unwrap());
-        let (sender, first_line) = mpsc::channel();
-        std::thread::spawn(move || {
-            let mut line = String::new();
-            let _ = stdout.read_line(&mut line);
-            sender.send(line)
-        });
-        let line = first_line.recv_timeout(START).unwrap_or_else(|_| panic!("{script} prints nothing"));
-        server.port = line.trim().parse().unwrap_or_else(|_| panic!("{script} prints {line:?} for its port"));
-        server
-    }
-
-    fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            println!("the application said:\n{}", std::fs::read_to_string(&self.said).unwrap_or_default());
-        }
     }
 }
 

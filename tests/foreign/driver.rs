@@ -9,8 +9,8 @@ use tempfile::TempDir;
 
 use crate::calls::{Call, Outcome};
 use crate::documentation;
-use crate::process::{RUN, Running, key_file};
 use crate::support::gateway::Builder;
+use crate::support::process::{RUN, Running, key_file};
 use crate::support::{Consumer, RSA_2048, Request, tools};
 use crate::tap::Tap;
 use crate::wire;

@@ -9,7 +9,6 @@ mod calls;
 mod clients;
 mod documentation;
 mod driver;
-mod process;
 #[path = "../support/mod.rs"]
 mod support;
 mod tap;

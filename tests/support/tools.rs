@@ -20,6 +20,16 @@ pub fn python_alone() -> Command {
     command
 }
 
+/// A Python script below tests/ that drives a browser, with webdriver.py at hand.
+pub fn browsing(script: &str) -> Command {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let mut command = Command::new("python3");
+    // The import would leave its bytecode in the source tree.
+    command.env("PYTHONDONTWRITEBYTECODE", "1").env("PYTHONPATH", tests.join("support"));
+    command.arg(tests.join(script)).stdin(Stdio::null());
+    command
+}
+
 /// A Node script of tests/interop, with what package.json names at hand.
 #[track_caller]
 pub fn node(script: &str) -> Command {
