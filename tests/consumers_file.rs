@@ -18,7 +18,14 @@ const KEY: &str = include_str!("data/example-2048.pub");
 
 fn policy() -> LoadPolicy<'static> {
     let now = Timestamp::from_seconds(1_800_000_000);
-    LoadPolicy { now, max_size: 16 << 20, min_key_bits: 1024, signature_methods: &[SignatureMethod::RsaSha1], previous: None }
+    LoadPolicy {
+        now,
+        max_size: 16 << 20,
+        min_key_bits: 1024,
+        signature_methods: &[SignatureMethod::RsaSha1],
+        previous: None,
+        credential_files: Default::default(),
+    }
 }
 
 fn load_bytes(bytes: &[u8]) -> Result<Loaded, Problems> {
@@ -87,7 +94,11 @@ fn what_is_commented_out_in_the_shipped_list_is_valid() {
     let text = fs::read_to_string("config/consumers.yaml").unwrap();
     let (head, options) = text.split_once("marked as an example.\n").unwrap();
     let options: String = options.lines().map(|line| format!("{}\n", line.replacen("    # ", "    ", 1))).collect();
-    let consumer = load(&format!("{head}marked as an example.\n{options}")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("legacy.password"), "user:password").unwrap();
+    let file = folder.path().join("consumers.yaml");
+    fs::write(&file, format!("{head}marked as an example.\n{options}")).unwrap();
+    let consumer = consumers::load(&file, &policy()).unwrap();
     let consumer = consumer.list.get("reports").unwrap();
     assert!(consumer.rate_limit.is_some() && consumer.allow.is_some() && consumer.allow_from.is_some());
     assert!(consumer.callback_url.is_some() && consumer.expires.is_some() && consumer.reveal.is_some());
@@ -103,6 +114,7 @@ fn three_keys_are_enough_and_the_rest_has_its_documented_default() {
     assert_eq!(consumer.signature_methods, [SignatureMethod::RsaSha1]);
     assert!(consumer.allow.is_none() && consumer.allow_from.is_none() && consumer.rate_limit.is_none());
     assert!(consumer.expires.is_none() && consumer.reveal.is_none() && consumer.callback_url.is_none());
+    assert!(consumer.upstream_authorization.is_none());
 }
 
 #[test]
@@ -170,7 +182,7 @@ fn every_mistake_is_told_with_its_line_and_what_to_write() {
         ("rate_limit: { requests: 1000000000, per: 1ms }", "more than a request a nanosecond"),
         ("expires: 1.1.2027", "`expires` has to be a date or a time, and is \"1.1.2027\"; write 2027-01-01"),
         ("refusals: { reveal: all }", "`refusals.reveal` has no such value: \"all\"; known are: code, diagnosis, base_string"),
-        ("upstream_authorization: { basic_file: x }", "`upstream_authorization` is not supported by this version"),
+        ("upstream_authorization: x", "5: consumer \"a\": `upstream_authorization` has to be a map; write { basic_file: PATH }"),
         ("public_keys: [x]", "4: consumer \"a\": `public_key` and `public_keys` both stand here"),
         ("name: B", "5: `name` stands twice in the same map, first in line 3"),
     ] {

@@ -2,7 +2,7 @@
 #![no_main]
 
 use std::path::PathBuf;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use countersign::consumers::{self, LoadPolicy};
 use countersign::oauth::key::MIN_BITS;
@@ -21,6 +21,7 @@ fuzz_target!(|text: &[u8]| {
         max_size: 1024 * 1024,
         now: Timestamp::from_seconds(1_800_000_000),
         previous: None,
+        credential_files: Arc::default(),
     };
     match consumers::load(&FILE, &policy) {
         Ok(loaded) => {

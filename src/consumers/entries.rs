@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::num::NonZeroUsize;
+use std::path::Path as FilePath;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
@@ -35,7 +36,7 @@ pub(super) fn read_entries(documents: &[Document], policy: &LoadPolicy<'_>) -> (
     let work = || {
         let mut parts = Vec::new();
         while let Some((document, number, piece)) = take(&queue) {
-            match Part::read(document, number, &piece, policy) {
+            match Part::read((document, documents[document].file()), number, &piece, policy) {
                 Ok(part) => parts.push(part),
                 Err(Odd) => give_up(&queue, document),
             }
@@ -113,34 +114,38 @@ fn give_up<I>(queue: &Mutex<Queue<'_, I>>, document: usize) {
 }
 
 /// What a piece of a document gave, or a whole one.
-struct Part {
+struct Part<'d> {
     document: usize,
+    /// The folder of its file.
+    folder: &'d FilePath,
     number: usize,
     report: Report,
     entries: Vec<Placed>,
 }
 
-impl Part {
-    fn new(document: usize, number: usize) -> Self {
-        let mut part = Self { document, number, report: Report::default(), entries: Vec::new() };
+impl<'d> Part<'d> {
+    fn new((document, file): (usize, &'d FilePath), number: usize) -> Self {
+        let folder = file.parent().unwrap_or(FilePath::new(""));
+        let mut part = Self { document, folder, number, report: Report::default(), entries: Vec::new() };
         part.report.enter(document);
         part
     }
 
-    fn read(document: usize, number: usize, piece: &Piece<'_>, policy: &LoadPolicy<'_>) -> Result<Self, Odd> {
+    fn read(document: (usize, &'d FilePath), number: usize, piece: &Piece<'_>, policy: &LoadPolicy<'_>) -> Result<Self, Odd> {
         let mut part = Self::new(document, number);
         piece.parse(|index, value| part.add(index, &value, policy))?;
         Ok(part)
     }
 
-    fn read_whole(at: usize, document: &Document, policy: &LoadPolicy<'_>) -> Self {
-        let (mut part, mut report) = (Self::new(at, 0), Report::default());
+    fn read_whole(at: usize, document: &'d Document, policy: &LoadPolicy<'_>) -> Self {
+        let empty = || Self::new((at, document.file()), 0);
+        let (mut part, mut report) = (empty(), Report::default());
         report.enter(at);
         let mut each = |index, value| part.add(index, &value, policy);
         match document.parse(&mut report, Some(Streamed { key: LIST, each: &mut each })) {
             Some(parsed) => check_top(&Node::top(&parsed.value), &mut report),
             // What seemed to be wrong with entries follows from that.
-            None => part = Self::new(at, 0),
+            None => part = empty(),
         }
         part.report.absorb(report);
         part
@@ -149,7 +154,7 @@ impl Part {
     fn add(&mut self, index: usize, value: &Value, policy: &LoadPolicy<'_>) {
         let (top, list) = (Node::top(&Value::Null), Value::Null);
         let list = Node::under(&top, LIST, &list);
-        let Entry { key, consumer } = entry::read(&Node::entry(&list, index, value), policy, &mut self.report);
+        let Entry { key, consumer } = entry::read(&Node::entry(&list, index, value), self.folder, policy, &mut self.report);
         let consumer = consumer.map(|consumer| continuing(consumer, policy.previous));
         self.entries.push(Placed { document: self.document, index, key, consumer });
     }

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use http::Uri;
 use super::keys::public_keys;
 use super::load::LoadPolicy;
 use super::model::{Consumer, ConsumerKey, RateLimit, TwoLegged};
+use super::upstream_authorization::upstream_authorization;
 use crate::config::{Reveal, methods, networks, path_pattern, reveal, signature_methods};
 use crate::oauth::timestamp::Timestamp;
 use crate::routes::Allow;
@@ -21,14 +23,13 @@ pub(super) struct Entry {
     pub(super) consumer: Option<Consumer>,
 }
 
-/// Reads an entry; `None` for the consumer if the report has got a problem.
-pub(super) fn read(node: &Node<'_>, policy: &LoadPolicy<'_>, report: &mut Report) -> Entry {
+/// Reads an entry of a file in `folder`; `None` for the consumer if the report has got a problem.
+pub(super) fn read(node: &Node<'_>, folder: &Path, policy: &LoadPolicy<'_>, report: &mut Report) -> Entry {
     let Some(mut fields) = Fields::of(node, report) else { return Entry { key: None, consumer: None } };
     let key = fields.mandatory("key", report, "write the consumer key, which the client sends as oauth_consumer_key");
     let key = key.and_then(|node| consumer_key(&node, report));
     report.about(key.as_ref().map(|key| format!("consumer \"{}\"", key.as_str().escape_debug())));
-    let consumer = consumer(&mut fields, key.as_ref(), policy, report);
-    fields.unsupported(&["upstream_authorization"], report);
+    let consumer = consumer(&mut fields, key.as_ref(), folder, policy, report);
     fields.finish(report);
     report.about(None);
     Entry { key, consumer }
@@ -37,6 +38,7 @@ pub(super) fn read(node: &Node<'_>, policy: &LoadPolicy<'_>, report: &mut Report
 fn consumer(
     fields: &mut Fields<'_>,
     key: Option<&ConsumerKey>,
+    folder: &Path,
     policy: &LoadPolicy<'_>,
     report: &mut Report,
 ) -> Option<Consumer> {
@@ -58,6 +60,9 @@ fn consumer(
         rate_limit: fields.get("rate_limit").and_then(|node| rate_limit(&node, report)),
         expires: fields.get("expires").and_then(|node| expires(&node, policy.now, report)),
         allow_oauth_1_0: flag(fields, "allow_oauth_1_0", false, report),
+        upstream_authorization: fields
+            .get("upstream_authorization")
+            .and_then(|node| upstream_authorization(&node, folder, &policy.credential_files, report)),
         reveal: fields.get("refusals").and_then(|node| refusals(&node, report)),
         activity: Arc::default(),
         // Last: what is asked for before is read, whether there is a name or not.

@@ -3,8 +3,10 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::{Path as FilePath, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::credential_files::CredentialFiles;
 use super::entries::{Placed, read_entries};
 use super::files;
 use super::identity::identity_value;
@@ -29,6 +31,8 @@ pub struct LoadPolicy<'a> {
     pub now: Timestamp,
     /// The list before: its keys need not be prepared again, and its rate limits go on.
     pub previous: Option<&'a ConsumerList>,
+    /// What is in the files of `upstream_authorization`, while this policy is gone by.
+    pub credential_files: Arc<CredentialFiles>,
 }
 
 impl<'a> LoadPolicy<'a> {
@@ -51,6 +55,7 @@ impl<'a> LoadPolicy<'a> {
             max_size: Limits::default().consumers_file,
             now: Timestamp::from_seconds(now.as_secs()),
             previous: None,
+            credential_files: Arc::default(),
         }
     }
 }

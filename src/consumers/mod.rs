@@ -5,6 +5,7 @@
 //! certificates again as well, since one change may be in all of them. [`key_check`] tells what a pasted public key is.
 
 mod changes;
+mod credential_files;
 pub mod edit;
 mod entries;
 mod entry;
@@ -16,8 +17,11 @@ mod keys;
 mod load;
 mod model;
 pub mod reload;
+mod upstream_authorization;
 
 pub use changes::Changes;
+pub use credential_files::CredentialFiles;
 pub use identity::identity_value;
 pub use load::{LoadPolicy, Loaded, load, problems_beside};
 pub use model::{Consumer, ConsumerKey, ConsumerList, RateLimit, TwoLegged};
+pub use upstream_authorization::UpstreamAuthorization;

@@ -11,6 +11,7 @@ use governor::{DefaultDirectRateLimiter, Quota};
 use http::Method;
 use ipnet::IpNet;
 
+use super::upstream_authorization::UpstreamAuthorization;
 use crate::config::Reveal;
 use crate::oauth::key::PublicKey;
 use crate::oauth::signature::SignatureMethod;
@@ -83,6 +84,8 @@ pub struct Consumer {
     pub expires: Option<Timestamp>,
     /// Whether it may leave out `oauth_callback` (OAuth 1.0, open to session fixation).
     pub allow_oauth_1_0: bool,
+    /// The credential that the backend gets with its requests; `None`: none.
+    pub upstream_authorization: Option<UpstreamAuthorization>,
     /// What its refusals tell it; `None`: as configured for all.
     pub reveal: Option<Reveal>,
     /// What it has done lately.
@@ -139,6 +142,7 @@ impl Consumer {
             rate_limit,
             expires,
             allow_oauth_1_0,
+            upstream_authorization,
             reveal,
             activity: _,
         } = self;
@@ -156,6 +160,7 @@ impl Consumer {
             ("rate_limit", *rate_limit != newer.rate_limit),
             ("expires", *expires != newer.expires),
             ("allow_oauth_1_0", *allow_oauth_1_0 != newer.allow_oauth_1_0),
+            ("upstream_authorization", *upstream_authorization != newer.upstream_authorization),
             ("refusals", *reveal != newer.reveal),
         ];
         differences.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()

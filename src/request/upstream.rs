@@ -40,7 +40,7 @@ impl AnonymousRequest {
 }
 
 impl UpstreamRequest {
-    /// From a proved request: its consumer and user are told to the backend.
+    /// From a proved request: its consumer and user are told to the backend, with the credential that this asks for.
     pub fn verified(mut verified: VerifiedRequest, settings: &Settings, rule: Option<&Rule>, request_id: &HeaderValue) -> Self {
         let consumer = Arc::clone(verified.consumer());
         let user = verified.user().map(str::to_owned);
@@ -52,6 +52,9 @@ impl UpstreamRequest {
         this.set(consumer_header, consumer.key.as_str());
         if let Some(user) = user {
             this.set(user_header, &user);
+        }
+        if let Some(credential) = &consumer.upstream_authorization {
+            this.request.headers_mut().insert(AUTHORIZATION, credential.value().clone());
         }
         this
     }

@@ -61,8 +61,9 @@ fn each_setting_is_written_changed_and_taken_out() {
         "two_legged": { "allowed": true, "execute_as": "robot", "impersonation": true },
         "allow": [{ "path": "/rest/**", "methods": ["GET"] }, { "path": "/open" }], "allow_from": ["10.0.0.0/8"],
         "rate_limit": { "requests": 10, "per": "1s" }, "expires": "2099-01-01", "allow_oauth_1_0": true, "allow_published_key": true,
-        "refusals": { "reveal": "diagnosis" },
+        "upstream_authorization": { "basic_file": "legacy.password" }, "refusals": { "reveal": "diagnosis" },
     });
+    fs::write(site.gateway.folder().join("legacy.password"), "u:p").unwrap();
     let added = program.post(ALL, &everything);
     assert_eq!(added.status, 201, "{}", added.json);
     let shown = program.get(&path_of("all")).json;
@@ -83,14 +84,17 @@ fn each_setting_is_written_changed_and_taken_out() {
     let out = json!({
         "description": null, "callback_url": null, "enabled": null, "signature_methods": null, "three_legged": null, "two_legged": null,
         "allow": null, "allow_from": null, "rate_limit": null, "expires": null, "allow_oauth_1_0": null, "allow_published_key": null,
-        "refusals": null,
+        "upstream_authorization": null, "refusals": null,
     });
     assert_eq!(program.patch(&path_of("all"), None, &out).status, 200);
     let shown = program.get(&path_of("all")).json;
     assert_eq!((&shown["enabled"], &shown["signature_methods"]), (&json!(true), &json!(["RSA-SHA1"])));
     assert_eq!((&shown["allow"], &shown["rate_limit"], &shown["expires"]), (&Value::Null, &Value::Null, &Value::Null));
     let text = fs::read_to_string(site.gateway.consumers_file()).unwrap();
-    assert!(text.contains("name: All") && !text.contains("execute_as") && !text.contains("allow"), "{text}");
+    assert!(
+        text.contains("name: All") && !text.contains("upstream") && !text.contains("execute_as") && !text.contains("allow"),
+        "{text}"
+    );
     assert_eq!(program.patch(&path_of("all"), None, &out).json["done"], "nothing");
 }
 

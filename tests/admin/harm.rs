@@ -49,6 +49,8 @@ fn filled_with(browser: &mut Browser, harm: &str) -> Form {
         "rate_requests",
         "rate_per",
         "expires",
+        "upstream_basic_file",
+        "upstream_bearer_file",
     ]
     .into_iter()
     .fold(form, |form, name| form.set(name, harm))

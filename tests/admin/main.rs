@@ -8,6 +8,7 @@ mod api_refusals;
 mod browser;
 mod chromium;
 mod consumers;
+mod credentials;
 mod files;
 mod form;
 mod harm;

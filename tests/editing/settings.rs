@@ -36,9 +36,12 @@ fn every_option_is_written_and_taken_out_again() {
         "--expires",
         "2100-01-01",
         "--allow-oauth-1-0",
+        "--upstream-basic-file",
+        "legacy.password",
         "--reveal",
         "diagnosis",
     ];
+    std::fs::write(desk.path("legacy.password"), "legacy:hunter2").unwrap();
     desk.done(&[&["edit", "reports"], &options[..]].concat());
     let shown = desk.show("reports");
     let rules = serde_json::json!([{ "path": "/rest/**", "methods": null }, { "path": "/x", "methods": ["GET", "POST"] }]);
@@ -54,6 +57,7 @@ fn every_option_is_written_and_taken_out_again() {
         ("rate_limit", serde_json::json!({ "requests": 100, "per": "1s" })),
         ("expires", "2100-01-01".into()),
         ("allow_oauth_1_0", true.into()),
+        ("upstream_authorization", serde_json::json!({ "basic_file": "legacy.password" })),
         ("refusals", serde_json::json!({ "reveal": "diagnosis" })),
     ] {
         assert_eq!(shown[name], value, "{name}: {}", desk.text());
@@ -67,6 +71,7 @@ fn every_option_is_written_and_taken_out_again() {
         "--no-allow-from",
         "--no-rate-limit",
         "--no-expires",
+        "--no-upstream-authorization",
         "--no-reveal",
         "--enabled",
         "--three-legged",
@@ -78,6 +83,28 @@ fn every_option_is_written_and_taken_out_again() {
     let flags = "    enabled: true\n    three_legged: true\n    two_legged: { allowed: true, impersonation: false }\n    allow_oauth_1_0: false\n";
     let wiki = two().find("  - key: \"wiki\"").unwrap();
     assert_eq!(desk.text(), format!("{}{flags}{}", &two()[..wiki], &two()[wiki..]));
+}
+
+#[test]
+fn a_credential_is_named_and_never_shown() {
+    let desk = Desk::with_two();
+    std::fs::write(desk.path("legacy.password"), "legacy:hunter2\n").unwrap();
+    std::fs::write(desk.path("legacy.token"), "hunter2").unwrap();
+    let told = desk.refused(&["edit", "reports", "--upstream-basic-file", "legacy.token"]);
+    assert!(told.contains("legacy.token has no colon between a user and a password"), "{told}");
+    let changed = desk.done(&["edit", "reports", "--upstream-bearer-file", "legacy.token"]);
+    let line = |word: &str| desk.done(&["show", "reports"]).lines().find(|line| line.starts_with(word)).map(str::to_owned);
+    assert_eq!(line("to upstream").as_deref(), Some("to upstream  Authorization from bearer_file legacy.token"));
+    assert!(desk.text().contains("    upstream_authorization: { bearer_file: legacy.token }\n"), "{}", desk.text());
+    desk.done(&["edit", "reports", "--upstream-basic-file", "legacy.password"]);
+    assert!(desk.text().contains("    upstream_authorization: { basic_file: legacy.password }\n"), "{}", desk.text());
+    // An edit of something else leaves it where it is.
+    desk.done(&["edit", "reports", "--name", "Other"]);
+    assert_eq!(line("to upstream").as_deref(), Some("to upstream  Authorization from basic_file legacy.password"));
+    let shown = [changed, told, desk.done(&["show", "reports", "--json"]), desk.done(&["list"]), desk.done(&["list", "--json"])];
+    assert!(shown.iter().all(|text| !text.contains("hunter2")), "{shown:?}");
+    let both = desk.run(&["edit", "reports", "--upstream-basic-file", "a", "--upstream-bearer-file", "b"]);
+    assert_eq!(both.code, Some(2), "{}", both.err);
 }
 
 #[test]

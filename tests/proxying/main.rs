@@ -3,6 +3,7 @@
 mod bodies;
 mod connections;
 mod consumers;
+mod credentials;
 mod headers;
 mod lifecycle;
 mod log;

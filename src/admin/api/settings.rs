@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer};
 
 use super::object::Object;
-use crate::consumers::edit::{AllowRule, Change, Rate, Setting};
+use crate::consumers::edit::{AllowRule, Change, CredentialFile, Rate, Setting};
 
 /// The members have the names of the consumers file.
 #[derive(Deserialize, Default)]
@@ -41,6 +41,8 @@ pub(super) struct Settings {
     #[serde(deserialize_with = "setting")]
     allow_published_key: Setting<bool>,
     #[serde(deserialize_with = "setting")]
+    upstream_authorization: Setting<Object<UpstreamAuthorization>>,
+    #[serde(deserialize_with = "setting")]
     refusals: Setting<Object<Refusals>>,
 }
 
@@ -68,6 +70,13 @@ struct Rule {
 struct RateLimit {
     requests: u64,
     per: String,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct UpstreamAuthorization {
+    basic_file: Option<String>,
+    bearer_file: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -122,6 +131,7 @@ impl Settings {
             expires: self.expires,
             allow_oauth_1_0: self.allow_oauth_1_0,
             allow_published_key: self.allow_published_key,
+            upstream_authorization: map(self.upstream_authorization, |Object(of)| of.file())?,
             reveal,
         })
     }
@@ -134,6 +144,16 @@ impl Rule {
             return Err("`methods` of an `allow` entry is empty: leave it out for all methods, or leave the entry out");
         }
         Ok(AllowRule { path: self.path, methods: self.methods.unwrap_or_default() })
+    }
+}
+
+impl UpstreamAuthorization {
+    fn file(self) -> Result<CredentialFile, &'static str> {
+        match (self.basic_file, self.bearer_file) {
+            (Some(path), None) => Ok(CredentialFile::Basic(path)),
+            (None, Some(path)) => Ok(CredentialFile::Bearer(path)),
+            _ => Err("`upstream_authorization` has either `basic_file` or `bearer_file`"),
+        }
     }
 }
 
@@ -198,6 +218,8 @@ mod tests {
             json!({ "public_key": "a", "public_keys": ["b"] }),
             json!({ "public_key": null, "public_keys": ["b"] }),
             json!({ "allow": [{ "path": "/", "methods": [] }] }),
+            json!({ "upstream_authorization": {} }),
+            json!({ "upstream_authorization": { "basic_file": "a", "bearer_file": "b" } }),
         ] {
             assert!(change(sent.clone()).is_err(), "{sent}");
         }
@@ -216,6 +238,7 @@ mod tests {
             json!({ "two_legged": [true] }),
             json!({ "rate_limit": [1, "1s"] }),
             json!({ "rate_limit": { "requests": -1, "per": "1s" } }),
+            json!({ "upstream_authorization": { "basic": "u:p" } }),
             json!({ "key": ["a"] }),
             json!([]),
         ] {

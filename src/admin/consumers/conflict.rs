@@ -24,7 +24,7 @@ impl ConflictView {
 }
 
 /// Everything on the form that can be changed, by its label there.
-fn settings(form: &ConsumerForm) -> [(&'static str, String); 17] {
+fn settings(form: &ConsumerForm) -> [(&'static str, String); 19] {
     let flag = |flag| if flag { "yes" } else { "no" }.to_owned();
     [
         ("Name", form.name.clone()),
@@ -41,6 +41,8 @@ fn settings(form: &ConsumerForm) -> [(&'static str, String); 17] {
         ("Requests at most", format!("{} {}", form.rate_requests, form.rate_per).trim().to_owned()),
         ("What it may reach", form.allow.clone()),
         ("Where it may come from", form.allow_from.clone()),
+        ("File with user:password for the application", form.upstream_basic_file.clone()),
+        ("File with a bearer token for the application", form.upstream_bearer_file.clone()),
         ("What refusals tell it", form.reveal.clone()),
         ("Allow OAuth 1.0 without oauth_callback", flag(form.allow_oauth_1_0)),
         ("Allow a key whose private half is public", flag(form.allow_published_key)),

@@ -2,7 +2,7 @@
 
 use super::super::forms::Fields;
 use super::super::layout::FieldErrors;
-use crate::consumers::edit::{AllowRule, Change, Draft, Entry, Rate, Setting};
+use crate::consumers::edit::{AllowRule, Change, CredentialFile, Draft, Entry, Rate, Setting};
 use crate::consumers::import::Found;
 
 /// Every field as text, as a browser has it. Two are equal if nothing was changed.
@@ -30,6 +30,8 @@ pub(super) struct ConsumerForm {
     pub(super) expires: String,
     pub(super) allow_oauth_1_0: bool,
     pub(super) allow_published_key: bool,
+    pub(super) upstream_basic_file: String,
+    pub(super) upstream_bearer_file: String,
     pub(super) reveal: String,
 }
 
@@ -61,6 +63,8 @@ impl ConsumerForm {
             expires: text("expires"),
             allow_oauth_1_0: fields.has("allow_oauth_1_0"),
             allow_published_key: fields.has("allow_published_key"),
+            upstream_basic_file: text("upstream_basic_file"),
+            upstream_bearer_file: text("upstream_bearer_file"),
             reveal: text("reveal"),
         }
     }
@@ -73,6 +77,11 @@ impl ConsumerForm {
         let rate = to(&settings.rate_limit);
         let mut signature_methods = to(&settings.signature_methods).cloned().unwrap_or_default();
         signature_methods.sort_unstable();
+        let (upstream_basic_file, upstream_bearer_file) = match to(&settings.upstream_authorization) {
+            Some(CredentialFile::Basic(path)) => (tidy(path), String::new()),
+            Some(CredentialFile::Bearer(path)) => (String::new(), tidy(path)),
+            None => Default::default(),
+        };
         Self {
             key: entry.key.clone(),
             name: text(&settings.name),
@@ -92,6 +101,8 @@ impl ConsumerForm {
             expires: text(&settings.expires),
             allow_oauth_1_0: flag(&settings.allow_oauth_1_0, false),
             allow_published_key: flag(&settings.allow_published_key, false),
+            upstream_basic_file,
+            upstream_bearer_file,
             reveal: text(&settings.reveal),
         }
     }
@@ -139,6 +150,9 @@ impl ConsumerForm {
             expires: text(|form| &form.expires),
             allow_oauth_1_0: flag(|form| form.allow_oauth_1_0),
             allow_published_key: flag(|form| form.allow_published_key),
+            upstream_authorization: setting(&self.credential_files(), &before.credential_files(), || {
+                self.credential_file(errors)
+            }),
             reveal: text(|form| &form.reveal),
         }
     }
@@ -159,6 +173,22 @@ impl ConsumerForm {
             errors.add("rate_per", "Write in how much time, such as 1s or 1m");
         }
         Some(Rate { requests: requests.ok()?, per: self.rate_per.clone() })
+    }
+
+    fn credential_files(&self) -> (&str, &str) {
+        (&self.upstream_basic_file, &self.upstream_bearer_file)
+    }
+
+    fn credential_file(&self, errors: &mut FieldErrors) -> Option<CredentialFile> {
+        match self.credential_files() {
+            ("", "") => None,
+            (basic, "") => Some(CredentialFile::Basic(basic.to_owned())),
+            ("", bearer) => Some(CredentialFile::Bearer(bearer.to_owned())),
+            (_, bearer) => {
+                errors.add("upstream_bearer_file", "Name one of the two files and leave the other field empty");
+                Some(CredentialFile::Bearer(bearer.to_owned()))
+            }
+        }
     }
 
     pub(super) fn sorted_methods(&self) -> Vec<&str> {

@@ -150,7 +150,17 @@ fn key_fields(form: &ConsumerForm, errors: &FieldErrors, keys: CheckedKeys) -> V
 }
 
 /// The fields that are folded away while nobody needs them.
-const MORE: [&str; 7] = ["signature_methods", "expires", "rate_requests", "rate_per", "allow", "allow_from", "reveal"];
+const MORE: [&str; 9] = [
+    "signature_methods",
+    "expires",
+    "rate_requests",
+    "rate_per",
+    "allow",
+    "allow_from",
+    "upstream_basic_file",
+    "upstream_bearer_file",
+    "reveal",
+];
 
 fn key_id(at: usize) -> String {
     if at == 0 { "public_key".to_owned() } else { format!("public_key-{}", at + 1) }

@@ -43,7 +43,9 @@ const WHOLE: &str = "consumer";
 /// A file with one mistake in each of ten thousand entries fills no page.
 const MOST: usize = 20;
 
-const FIELDS: [(&str, &str); 18] = [
+const FIELDS: [(&str, &str); 20] = [
+    ("`upstream_authorization.basic_file`", "upstream_basic_file"),
+    ("`upstream_authorization.bearer_file`", "upstream_bearer_file"),
     ("`name`", "name"),
     ("`description`", "description"),
     ("public_key", "public_key"),

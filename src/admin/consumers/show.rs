@@ -95,6 +95,7 @@ fn facts(entry: &Entry, form: &ConsumerForm) -> Vec<Fact> {
         Fact::code("Where it may come from", &form.allow_from),
         Fact::text("Requests at most", &rate(form)),
         Fact::text("Expires", &form.expires),
+        Fact::code("Credential for the application", &credential(form)),
         Fact::text("What refusals tell it", &form.reveal),
         Fact::text("Exceptions", &exceptions(form)),
         Fact::code("Written in", &place(entry)),
@@ -114,6 +115,11 @@ fn two_legged(form: &ConsumerForm) -> String {
 
 fn rate(form: &ConsumerForm) -> String {
     if form.rate_requests.is_empty() { String::new() } else { format!("{} in {}", form.rate_requests, form.rate_per) }
+}
+
+fn credential(form: &ConsumerForm) -> String {
+    let files = [("basic_file", &form.upstream_basic_file), ("bearer_file", &form.upstream_bearer_file)];
+    files.into_iter().filter(|(_, path)| !path.is_empty()).map(|(key, path)| format!("{key} {path}")).collect()
 }
 
 fn exceptions(form: &ConsumerForm) -> String {

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::keys::KeyReader;
 use crate::cli::failure::Failure;
-use crate::consumers::edit::{AllowRule, Change, Rate, Setting};
+use crate::consumers::edit::{AllowRule, Change, CredentialFile, Rate, Setting};
 
 /// One option for each setting.
 #[derive(Debug, Args)]
@@ -61,6 +61,12 @@ pub(super) struct Settings {
     /// Whether its key may be one whose private half is public
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     allow_published_key: Option<bool>,
+    /// A file with the user:password that the application gets with its requests; the path begins at the consumers file's folder
+    #[arg(long, value_name = "FILE", conflicts_with = "upstream_bearer_file")]
+    upstream_basic_file: Option<String>,
+    /// A file with the bearer token that the application gets with its requests
+    #[arg(long, value_name = "FILE")]
+    upstream_bearer_file: Option<String>,
     /// What its refusals tell it: code, diagnosis or base_string
     #[arg(long, value_name = "WHAT")]
     reveal: Option<String>,
@@ -89,8 +95,14 @@ impl Settings {
             expires: one(&self.expires),
             allow_oauth_1_0: one(&self.allow_oauth_1_0),
             allow_published_key: one(&self.allow_published_key),
+            upstream_authorization: one(&self.upstream_authorization()),
             reveal: one(&self.reveal),
         })
+    }
+
+    fn upstream_authorization(&self) -> Option<CredentialFile> {
+        let basic = self.upstream_basic_file.clone().map(CredentialFile::Basic);
+        basic.or_else(|| self.upstream_bearer_file.clone().map(CredentialFile::Bearer))
     }
 }
 
@@ -122,6 +134,9 @@ pub(super) struct TakeOut {
     /// Let it never expire
     #[arg(long, conflicts_with = "expires")]
     no_expires: bool,
+    /// Give the application no credential with its requests
+    #[arg(long, conflicts_with_all = ["upstream_basic_file", "upstream_bearer_file"])]
+    no_upstream_authorization: bool,
     /// Tell it what all are told
     #[arg(long, conflicts_with = "reveal")]
     no_reveal: bool,
@@ -138,6 +153,7 @@ impl TakeOut {
         take_out(self.no_allow_from, &mut change.allow_from);
         take_out(self.no_rate_limit, &mut change.rate_limit);
         take_out(self.no_expires, &mut change.expires);
+        take_out(self.no_upstream_authorization, &mut change.upstream_authorization);
         take_out(self.no_reveal, &mut change.reveal);
     }
 }

@@ -57,6 +57,10 @@ fn text(entry: &Entry) -> String {
         line(&mut text, "rate limit", &format!("{} per {}", rate.requests, rate.per));
     }
     line(&mut text, "expires", Some(view::expires(entry)).filter(|text| !text.is_empty()).unwrap_or("never"));
+    if let Setting::To(file) = &settings.upstream_authorization {
+        let (key, path) = file.written();
+        line(&mut text, "to upstream", &format!("Authorization from {key} {}", harmless(path)));
+    }
     if let Setting::To(reveal) = &settings.reveal {
         line(&mut text, "refusals", &format!("reveal {reveal}"));
     }

@@ -62,6 +62,8 @@ pub struct Change {
     pub allow_oauth_1_0: Setting<bool>,
     /// `allow_published_key`
     pub allow_published_key: Setting<bool>,
+    /// `upstream_authorization`
+    pub upstream_authorization: Setting<CredentialFile>,
     /// `refusals.reveal`
     pub reveal: Setting<String>,
 }
@@ -82,6 +84,15 @@ pub struct Rate {
     pub requests: u64,
     /// `per`, such as `1s`.
     pub per: String,
+}
+
+/// `upstream_authorization`: the file of a credential, as a path that begins at the consumers file's folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CredentialFile {
+    /// `basic_file`
+    Basic(String),
+    /// `bearer_file`
+    Bearer(String),
 }
 
 impl Draft {
@@ -116,6 +127,7 @@ impl Change {
             field("expires", &self.expires, |value| text(value)),
             flag("allow_oauth_1_0", None, &self.allow_oauth_1_0, false, entry),
             flag("allow_published_key", None, &self.allow_published_key, false, entry),
+            field("upstream_authorization", &self.upstream_authorization, CredentialFile::value),
             inner("refusals", "reveal", &self.reveal),
         ]);
         effective(fields.into_iter().flatten().collect(), entry)
@@ -146,6 +158,7 @@ impl Change {
             expires: written(get("expires"), as_text),
             allow_oauth_1_0: written(get("allow_oauth_1_0"), Value::as_bool),
             allow_published_key: written(get("allow_published_key"), Value::as_bool),
+            upstream_authorization: written(get("upstream_authorization"), CredentialFile::of),
             reveal: written(inner("refusals", "reveal"), as_text),
         }
     }
@@ -194,6 +207,28 @@ impl Rate {
         rate.insert("requests".into(), self.requests.into());
         rate.insert("per".into(), self.per.as_str().into());
         rate.into()
+    }
+}
+
+impl CredentialFile {
+    /// What stands in the file: which kind it is, and the path.
+    pub fn written(&self) -> (&'static str, &str) {
+        match self {
+            Self::Basic(path) => ("basic_file", path),
+            Self::Bearer(path) => ("bearer_file", path),
+        }
+    }
+
+    fn of(value: &Value) -> Option<Self> {
+        let path = |key: &str| value.get(key).and_then(as_text);
+        path("basic_file").map(Self::Basic).or_else(|| path("bearer_file").map(Self::Bearer))
+    }
+
+    fn value(&self) -> Value {
+        let (key, path) = self.written();
+        let mut map = Mapping::new();
+        map.insert(key.into(), path.into());
+        map.into()
     }
 }
 

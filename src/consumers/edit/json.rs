@@ -35,6 +35,10 @@ impl Entry {
             "expires": written(&settings.expires, |text| json!(text)),
             "allow_oauth_1_0": consumer.allow_oauth_1_0,
             "allow_published_key": settings.allow_published_key == Setting::To(true),
+            "upstream_authorization": written(&settings.upstream_authorization, |file| {
+                let (key, path) = file.written();
+                json!({ key: path })
+            }),
             "refusals": { "reveal": written(&settings.reveal, |text| json!(text)) },
             "file": self.file.display().to_string(),
             "line": self.line,

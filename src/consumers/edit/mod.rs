@@ -21,7 +21,7 @@ mod rules;
 mod snapshot;
 mod splices;
 
-pub use draft::{AllowRule, Change, Draft, Rate, Setting};
+pub use draft::{AllowRule, Change, CredentialFile, Draft, Rate, Setting};
 pub use editor::Editor;
 pub use error::{Conflict, EditError};
 pub use outcome::{Entry, FileFate, Listing, Written};

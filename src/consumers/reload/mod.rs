@@ -1,4 +1,4 @@
-//! Changes of countersign.yaml, of the consumers and of the certificates go live without a restart, or what was in force stays.
+//! Changes of countersign.yaml, of the consumers, of their credentials and of the certificates go live without a restart, or what was in force stays.
 //!
 //! [`Reloader`] is one step; [`spawn`] runs it on a thread of its own whenever the files change.
 
@@ -11,7 +11,7 @@ mod state;
 mod thread;
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -48,8 +48,11 @@ pub struct Reloader {
     /// was left, a network file system was away).
     unread: bool,
     settings_content: Option<u64>,
-    consumers_content: Option<u64>,
+    /// Of the consumers, and of the credentials' files.
+    consumers_content: Option<(u64, u64)>,
     certificates: Certificates,
+    /// The files that `upstream_authorization` names, also in a list that was refused: with them it may be of use.
+    credential_paths: Vec<PathBuf>,
 }
 
 impl Reloader {
@@ -64,8 +67,10 @@ impl Reloader {
         let tls = tls::load(&settings, &document, &pem_files, None, now());
         let policy = LoadPolicy::of(&settings);
         let read = files::read(&settings.consumers, policy.max_size);
-        let consumers_content = consumers_content(&read, &policy);
+        let texts = consumers_content(&read, &policy);
         let consumers = read.and_then(|documents| load::load_documents(&documents, &policy));
+        let credential_paths = credential_paths(&consumers, &policy);
+        let consumers_content = (texts, policy.credential_files.fingerprint(&credential_paths));
         let (tls, consumers) = both(tls, consumers)?;
         warnings.extend(tls.warnings);
         warnings.extend(consumers.warnings);
@@ -84,6 +89,7 @@ impl Reloader {
             settings_content,
             consumers_content: Some(consumers_content),
             certificates,
+            credential_paths,
         };
         Ok((reloader, warnings))
     }
@@ -122,7 +128,8 @@ impl Reloader {
 
     fn stamps_now(&self) -> Vec<Stamp> {
         let settings = &self.policy.load().settings;
-        stamps(self.source.file(), &settings.consumers, self.certificates.paths(settings))
+        let named = self.certificates.paths(settings).into_iter().chain(self.credential_paths.iter().cloned());
+        stamps(self.source.file(), &settings.consumers, named)
     }
 
     /// Reads the files and takes over what differs from what was read before.
@@ -206,12 +213,16 @@ impl Reloader {
         let kept = Arc::clone(running);
         let policy = LoadPolicy { previous: Some(running), ..LoadPolicy::of(settings) };
         let read = files::read(&settings.consumers, policy.max_size);
-        let content = consumers_content(&read, &policy);
-        self.unread |= read.is_err();
+        let texts = consumers_content(&read, &policy);
+        let content = (texts, policy.credential_files.fingerprint(&self.credential_paths));
+        self.unread |= read.is_err() || policy.credential_files.has_unreadable();
         if self.consumers_content.replace(content) == Some(content) {
             return (kept, None);
         }
-        match read.and_then(|documents| load::load_documents(&documents, &policy)) {
+        let loaded = read.and_then(|documents| load::load_documents(&documents, &policy));
+        self.credential_paths = credential_paths(&loaded, &policy);
+        self.consumers_content = Some((texts, policy.credential_files.fingerprint(&self.credential_paths)));
+        match loaded {
             Ok(loaded) => {
                 self.state.record_list(ListRead::now(loaded.files, loaded.list.len()));
                 let changes = Changes::between(running, &loaded.list);
@@ -236,6 +247,16 @@ fn both<A, B>(a: Result<A, Problems>, b: Result<B, Problems>) -> Result<(A, B), 
         }
         (Err(problems), _) | (_, Err(problems)) => Err(problems),
     }
+}
+
+/// The credentials' files that a list names; of one that was refused, and of the one before it, all.
+fn credential_paths(loaded: &Result<load::Loaded, Problems>, policy: &LoadPolicy<'_>) -> Vec<PathBuf> {
+    let Ok(loaded) = loaded else { return policy.credential_files.paths() };
+    let credentials = loaded.list.iter().filter_map(|consumer| consumer.upstream_authorization.as_ref());
+    let mut paths: Vec<PathBuf> = credentials.map(|credential| credential.file().to_owned()).collect();
+    paths.sort_unstable();
+    paths.dedup();
+    paths
 }
 
 fn first_settings(source: &Source) -> Result<(Option<u64>, config::Loaded), config::Refused> {

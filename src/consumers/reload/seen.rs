@@ -15,10 +15,10 @@ pub(super) struct Stamp {
     stat: Option<[i128; 5]>,
 }
 
-/// The stamps of the configuration file, the consumers file or folder and the files in it, certificates and keys.
-pub(super) fn stamps(config: Option<&Path>, consumers: &Path, certificates: Vec<PathBuf>) -> Vec<Stamp> {
+/// The stamps of the configuration file, the consumers file or folder and the files in it, and those that these name.
+pub(super) fn stamps(config: Option<&Path>, consumers: &Path, named: impl Iterator<Item = PathBuf>) -> Vec<Stamp> {
     let listed = files::list(consumers).unwrap_or_default();
-    let all = config.into_iter().chain([consumers]).map(Path::to_owned).chain(listed).chain(certificates);
+    let all = config.into_iter().chain([consumers]).map(Path::to_owned).chain(listed).chain(named);
     all.map(|path| Stamp { stat: stat(&path), path }).collect()
 }
 
