@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use countersign::config::{self, AdminAddress, Loaded, LogTarget, Options, Reveal, Settings, Source};
+use countersign::config::{self, AdminAddress, Loaded, LogTarget, Options, ResourceOwner, Reveal, Settings, Source};
 use countersign::routes::Access;
 use countersign::yaml::Problems;
 
@@ -103,7 +103,7 @@ fn every_key_is_read() {
 #[test]
 fn every_mistake_is_told_with_its_line_and_what_to_write() {
     for (text, told) in [
-        ("max_agee: 1s", "3: unknown key `max_agee`; known are: upstream, consumers, limits, listen"),
+        ("max_agee: 1s", "3: unknown key `max_agee`; known are: upstream, consumers, limits, routes, oauth"),
         ("verify:\n  maxAge: 1s", "4: unknown key `verify.maxAge`; did you mean `max_age`?"),
         ("limits: { nonses: 1 }", "3: unknown key `limits.nonses`; did you mean `nonces`?"),
         ("timeouts:\n\n  body: 30", "5: `timeouts.body` has to be a duration, and is the number 30; write the unit: 30s"),
@@ -391,7 +391,7 @@ fn what_is_commented_out_in_the_shipped_configuration_is_valid_and_the_default()
         let settings = load(&format!("{base}{block}")).unwrap_or_else(|problems| panic!("{block}\n{problems}")).settings;
         match key {
             // Examples.
-            "upstream" | "public_url" | "trusted_proxies" | "replay" => {}
+            "upstream" | "public_url" | "trusted_proxies" | "replay" | "oauth" | "resource_owner" => {}
             "listen" if block.contains("tls:") => {}
             // Its being there turns it on, with these defaults.
             "admin" => {
@@ -432,5 +432,83 @@ fn a_shared_nonce_store_needs_a_key_and_no_password_in_its_address() {
     ] {
         let found = problems(&format!("{BASE}replay: {text}")).join("\n");
         assert!(found.contains(said) && !found.contains("hunter2"), "{text}: {found}");
+    }
+}
+
+#[test]
+fn the_dance_is_off_unless_it_is_written_and_has_the_old_providers_paths_and_lifetimes() {
+    assert!(with("").dance.is_none());
+    let dance = with("oauth: {}\nresource_owner: { users: users.yaml }").dance.unwrap();
+    assert_eq!(dance.paths, config::DancePaths::default());
+    assert_eq!(dance.lifetimes, config::Lifetimes::default());
+    assert!(matches!(&dance.resource_owner, ResourceOwner::Users(file) if file.is_absolute() && file.ends_with("users.yaml")));
+    let written = "oauth: { request_token: /rt, authorize: /a, access_token: /at, user_tokens: /mine, request_token_ttl: 60s, \
+                   access_token_ttl: 1h }\nresource_owner: { trusted_header: { name: X-SSO-User, from: [10.0.0.7] } }";
+    let dance = with(written).dance.unwrap();
+    assert_eq!((dance.paths.authorize.as_str(), dance.paths.user_tokens.as_str()), ("/a", "/mine"));
+    assert_eq!(dance.lifetimes.session, Duration::from_secs(3600 + 30 * 86_400));
+    assert!(matches!(&dance.resource_owner, ResourceOwner::TrustedHeader { name, .. } if name == "x-sso-user"));
+}
+
+#[test]
+fn a_probe_goes_to_the_application_and_nowhere_else() {
+    let probe = |url: &str| {
+        format!(
+            "oauth: {{}}\nresource_owner: {{ session_probe: {{ url: \"{url}\", user_header: X-AUSERNAME, anonymous: [anonymous], \
+             login_url: '/login?back={{return_to}}' }} }}"
+        )
+    };
+    for url in ["/rest/auth/1/session?x=1", "http://127.0.0.1:2990/rest/auth/1/session?x=1"] {
+        let dance = with(&probe(url)).dance.unwrap();
+        let ResourceOwner::SessionProbe(probe) = &dance.resource_owner else { panic!("{dance:?}") };
+        assert_eq!(probe.target.as_str(), "/rest/auth/1/session?x=1");
+        assert_eq!(probe.upstream.servers[0].authority.to_string(), "127.0.0.1:2990");
+        assert_eq!(probe.login_url.coming_back_to("/a"), "/login?back=%2Fa");
+    }
+    assert!(problem(&probe("http://evil.example/session")).contains("users' cookies are not sent there"));
+    assert!(problem(&probe("rest/session")).contains("a path or URL of the application"));
+}
+
+#[test]
+fn every_mistake_about_the_dance_is_told() {
+    const OWNER: &str = "resource_owner: { users: u.yaml }";
+    for (text, said) in [
+        ("oauth: {}".to_owned(), "stands without `resource_owner`"),
+        (OWNER.to_owned(), "has no meaning without `oauth`"),
+        (format!("oauth: {{ authorise: /a }}\n{OWNER}"), "did you mean `authorize`?"),
+        (format!("oauth: {{ authorize: a }}\n{OWNER}"), "a path of letters, digits"),
+        (format!("oauth: {{ authorize: /a/../b }}\n{OWNER}"), "a path of letters, digits"),
+        (format!("oauth: {{ authorize: /a, request_token: /a }}\n{OWNER}"), "two of the dance's endpoints are at /a"),
+        (format!("oauth: {{ authorize: /a, user_tokens: /a/sign-in }}\n{OWNER}"), "two of the dance's endpoints are at /a/sign-in"),
+        (format!("oauth: {{ request_token_ttl: 2d }}\n{OWNER}"), "from 1s to"),
+        (format!("oauth: {{ access_token_ttl: 1h, session_ttl: 1m }}\n{OWNER}"), "is shorter than"),
+        ("oauth: {}\nresource_owner: {}".to_owned(), "exactly one of session_probe, trusted_header and users"),
+        (
+            "oauth: {}\nresource_owner: { users: u, trusted_header: { name: X, from: [127.0.0.1] } }".to_owned(),
+            "exactly one of session_probe, trusted_header and users",
+        ),
+        ("oauth: {}\nresource_owner: { trusted_header: { name: X-A, from: [] } }".to_owned(), "lists nobody"),
+        ("oauth: {}\nresource_owner: { trusted_header: { name: X-A, from: [0.0.0.0/0] } }".to_owned(), "everybody could say who they are"),
+        ("oauth: {}\nresource_owner: { trusted_header: { name: Cookie, from: [127.0.0.1] } }".to_owned(), "a meaning of its own in HTTP"),
+        ("oauth: {}\nresource_owner: { trusted_header: { from: [127.0.0.1] } }".to_owned(), "`name` is missing"),
+        (
+            "oauth: {}\nresource_owner: { session_probe: { url: /s, user_header: X, user_json_pointer: /a, login_url: '/{return_to}' } }".to_owned(),
+            "exactly one of user_header and user_json_pointer",
+        ),
+        (
+            "oauth: {}\nresource_owner: { session_probe: { url: /s, user_json_pointer: name, login_url: '/{return_to}' } }".to_owned(),
+            "a JSON pointer",
+        ),
+        (
+            "oauth: {}\nresource_owner: { session_probe: { url: /s, user_header: X, login_url: /login } }".to_owned(),
+            "with {return_to} in it",
+        ),
+        (
+            format!("listen: 0.0.0.0:80\noauth: {{}}\n{OWNER}"),
+            "cross the network in clear text",
+        ),
+    ] {
+        let found = problems(&format!("{BASE}{text}")).join("\n");
+        assert!(found.contains(said), "{text}: {found}");
     }
 }

@@ -12,8 +12,10 @@ use serde_json::{Value, json};
 use super::failure::Failure;
 use super::print;
 use crate::accounts;
+use crate::config::ResourceOwner;
 use crate::config::{Listener, Settings, Source};
 use crate::consumers::{self, ConsumerList, LoadPolicy};
+use crate::dance::Endpoint;
 use crate::request::is_forwarded;
 use crate::routes::{Access, Decision, Rule};
 use crate::tls;
@@ -96,8 +98,8 @@ fn check_all(path: &Path) -> Findings {
                 Ok(tls) => findings.problems.extend(tls.warnings),
                 Err(Problems(problems)) => findings.problems.extend(problems),
             }
-            if let Some(admin) = &loaded.settings.admin {
-                match accounts::load(&admin.users) {
+            for users in users_files(&loaded.settings) {
+                match accounts::load(users) {
                     Ok(users) => findings.problems.extend(users.warnings),
                     Err(Problems(problems)) => findings.problems.extend(problems),
                 }
@@ -108,6 +110,16 @@ fn check_all(path: &Path) -> Findings {
         Err(refused) => findings.problems = consumers::problems_beside(refused).0,
     }
     findings
+}
+
+/// Those who sign in here: administrators, and the users of the dance.
+fn users_files(settings: &Settings) -> impl Iterator<Item = &Path> {
+    let admins = settings.admin.as_ref().map(|admin| admin.users.as_path());
+    let users = settings.dance.as_ref().and_then(|dance| match &dance.resource_owner {
+        ResourceOwner::Users(file) => Some(file.as_path()),
+        ResourceOwner::SessionProbe(_) | ResourceOwner::TrustedHeader { .. } => None,
+    });
+    admins.into_iter().chain(users)
 }
 
 fn check_consumers(path: &Path) -> Findings {
@@ -165,17 +177,26 @@ impl Findings {
                 line(&mut text, "route", &format!("{:8} {}", access_name(rule.access), rule_text(rule)));
             }
             line(&mut text, "route", "signed   everything else");
+            if let Some(dance) = &settings.dance {
+                let prefix = settings.public_url.as_ref().map_or("", |url| url.path.as_str());
+                let paths = &dance.paths;
+                for path in [&paths.request_token, &paths.authorize, &paths.access_token, &paths.user_tokens] {
+                    line(&mut text, "dance", &format!("{prefix}{path}"));
+                }
+            }
         }
         text
     }
 
     fn answer<'a>(&'a self, route: &'a Route) -> Option<Answer<'a>> {
-        let decision = self.settings.as_ref()?.routes.decide(&route.method, &route.path);
+        let settings = self.settings.as_ref()?;
+        let decision = settings.routes.decide(&route.method, &route.path);
+        let endpoint = Endpoint::at_public_path(&route.path, settings);
         let (list, _) = self.consumers.as_ref()?;
         let mut reaching: Vec<&str> =
             list.iter().filter(|it| it.may_reach(&route.method, &route.path)).map(|it| it.key.as_str()).collect();
         reaching.sort_unstable();
-        Some(Answer { route, decision, reaching, consumers: list.len() })
+        Some(Answer { route, decision, endpoint, reaching, consumers: list.len() })
     }
 
     fn json(&self, args: &Check) -> String {
@@ -202,6 +223,8 @@ impl Findings {
 struct Answer<'a> {
     route: &'a Route,
     decision: Decision<'a>,
+    /// The dance's, which no rule is asked for.
+    endpoint: Option<Endpoint>,
     /// The keys of consumers whose `allow` covers it.
     reaching: Vec<&'a str>,
     consumers: usize,
@@ -210,6 +233,11 @@ struct Answer<'a> {
 impl Answer<'_> {
     fn text(&self, args: &Check) -> String {
         let Route { method, path } = self.route;
+        if let Some(endpoint) = self.endpoint {
+            let mut text = format!("{method} {path}: dance, because the gateway answers there itself\n");
+            line(&mut text, "", endpoint_meaning(endpoint));
+            return text;
+        }
         let mut text = format!("{method} {path}: {}, {}\n", access_name(self.decision.access), self.reason(&args.config));
         line(&mut text, "", meaning(self.decision.access));
         if matches!(self.decision.access, Access::Signed | Access::Optional) {
@@ -239,8 +267,8 @@ impl Answer<'_> {
         json!({
             "method": self.route.method.as_str(),
             "path": self.route.path,
-            "access": access_name(self.decision.access),
-            "line": self.decision.rule.map(|rule| rule.line),
+            "access": if self.endpoint.is_some() { "dance" } else { access_name(self.decision.access) },
+            "line": self.decision.rule.filter(|_| self.endpoint.is_none()).map(|rule| rule.line),
             "ambiguity": self.decision.ambiguity,
             "consumers": self.reaching,
         })
@@ -290,6 +318,13 @@ fn meaning(access: Access) -> &'static str {
         Access::Open => "passes without verification, with no identity",
         Access::Observe => "passes whatever its signature, with no identity; the verdict is logged",
         Access::Deny => "is refused, signed or not",
+    }
+}
+
+fn endpoint_meaning(endpoint: Endpoint) -> &'static str {
+    match endpoint {
+        Endpoint::Signed(_) => "gives tokens to a valid signature of a consumer that may have them (three_legged)",
+        Endpoint::Page(_) => "shows a page to the user at the browser",
     }
 }
 

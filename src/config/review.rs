@@ -6,6 +6,8 @@ use http::Method;
 
 use super::admin::AdminAddress;
 use super::settings::{BodyHashPolicy, Settings};
+use super::tls::Listener;
+use crate::oauth::base_string::Scheme;
 use crate::routes::{Access, Rule};
 use crate::yaml::{Node, Report};
 
@@ -14,6 +16,7 @@ pub(super) fn review(settings: &Settings, top: &Node<'_>, report: &mut Report) {
     review_limits(settings, top, report);
     review_trust(settings, top, report);
     review_admin(settings, top, report);
+    review_dance(settings, top, report);
     review_routes(settings, top, report);
 }
 
@@ -72,6 +75,25 @@ fn review_admin(settings: &Settings, top: &Node<'_>, report: &mut Report) {
                 node,
                 format!("{address} is an address of `listen`, too"),
                 "give administrators a port of their own, for example 127.0.0.1:9090",
+            );
+        });
+    }
+}
+
+/// What users type in and are shown is worth stealing on the way.
+fn review_dance(settings: &Settings, top: &Node<'_>, report: &mut Report) {
+    if settings.dance.is_none() {
+        return;
+    }
+    let says_https = settings.public_url.as_ref().is_some_and(|url| url.scheme == Scheme::Https);
+    let is_open = |listener: &Listener| listener.tls.is_none() && !listener.address.ip().is_loopback();
+    if !says_https && settings.trusted_proxies.is_empty() && settings.listen.iter().any(is_open) {
+        with(top, &["oauth"], |node| {
+            let message = "users' cookies, passwords and tokens cross the network in clear text";
+            report.warn(
+                node,
+                message,
+                "give the listener a certificate (tls), or name the proxy that speaks TLS in trusted_proxies",
             );
         });
     }

@@ -37,6 +37,12 @@ impl Endpoint {
         Self::below(below, &dance.paths).map(|endpoint| (endpoint, dance))
     }
 
+    /// The one at a path as clients write it, where nothing in front takes anything off.
+    pub fn at_public_path(path: &str, settings: &Settings) -> Option<Self> {
+        let prefix = settings.public_url.as_ref().map_or("", |url| url.path.as_str());
+        Self::below(path.strip_prefix(prefix)?, &settings.dance.as_ref()?.paths)
+    }
+
     fn below(path: &str, paths: &DancePaths) -> Option<Self> {
         if path == paths.request_token {
             return Some(Self::Signed(Purpose::TemporaryCredentials));

@@ -9,6 +9,7 @@ use http::HeaderName;
 use http::uri::PathAndQuery;
 
 use super::address::split_url;
+use super::sections::identity_header;
 use super::upstream::Upstreams;
 use super::{networks, path};
 use crate::config::{DancePaths, DanceSettings, Lifetimes, LoginUrl, ProbedUser, ResourceOwner, SessionProbe, Upstream};
@@ -127,7 +128,7 @@ fn trusted_header(node: &Node<'_>, report: &mut Report) -> Option<ResourceOwner>
     let mut fields = Fields::of(node, report)?;
     let name = fields.mandatory("name", report, "name the header that the single-sign-on proxy sets, for example X-SSO-User");
     let from = fields.mandatory("from", report, "list the proxy's addresses, for example [127.0.0.1]");
-    let name = name.as_ref().and_then(|node| header_name(node, report));
+    let name = name.as_ref().and_then(|node| identity_header(node, report));
     let networks = from.as_ref().map(|node| networks(node, report)).unwrap_or_default();
     fields.finish(report);
     if let Some(from) = from {
@@ -202,10 +203,8 @@ fn probe_url(node: &Node<'_>, around: &Around<'_>, report: &mut Report) -> Optio
 
 fn header_name(node: &Node<'_>, report: &mut Report) -> Option<HeaderName> {
     let name = HeaderName::from_bytes(node.text(report)?.as_bytes()).ok();
-    // Servers of the CGI tradition read `_` and `-` alike, so that another header could pass for this one.
-    let name = name.filter(|name| !name.as_str().contains('_'));
     if name.is_none() {
-        report.wrong_type(node, "a header name", "use letters, digits and -, for example X-SSO-User");
+        report.wrong_type(node, "a header name", "write for example X-AUSERNAME");
     }
     name
 }

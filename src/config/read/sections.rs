@@ -56,7 +56,7 @@ pub(super) fn identity_headers(node: Option<Node<'_>>, report: &mut Report) -> I
     headers
 }
 
-fn identity_header(node: &Node<'_>, report: &mut Report) -> Option<HeaderName> {
+pub(super) fn identity_header(node: &Node<'_>, report: &mut Report) -> Option<HeaderName> {
     let text = node.text(report)?;
     let name = HeaderName::from_bytes(text.as_bytes()).ok();
     // Backends of the CGI tradition read `_` and `-` alike, so that another header could pass for this one.
