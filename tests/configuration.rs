@@ -166,8 +166,6 @@ fn every_mistake_is_told_with_its_line_and_what_to_write() {
         ),
         ("log: { file: stdout }", "3: `log.file` has to be `stderr` or a path"),
         ("log: { level: verbose }", "3: `log.level` has no such value: \"verbose\"; known are: error, warn"),
-        ("oauth: {}", "3: `oauth` is not supported by this version; take it out"),
-        ("resource_owner: {}", "3: `resource_owner` is not supported by this version"),
         ("admin:", "3: `admin` has no value"),
         (
             "admin: { listen: 0.0.0.0:9090 }",
