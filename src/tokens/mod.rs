@@ -5,10 +5,24 @@
 //! Only hashes of tokens, verifiers and session handles are kept. With RSA a token's secret signs nothing (RFC 5849 §3.4.3): it is
 //! made for clients that expect one, and forgotten.
 
+mod cleanup;
+mod database;
+#[cfg(test)]
+mod desk;
+mod ending;
+mod exchange;
+mod file;
+mod follow;
+mod index;
+mod keeper;
 mod model;
+mod operations;
 mod problem;
+mod schema;
 mod store;
+mod temporary;
 
+pub use file::TokenFile;
 pub use model::{
     AccessToken, Callback, Decided, Decision, Issued, NewTemporary, Revision, Selection, TemporaryCredentials, TokenCredentials,
     TokenId,

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// What is wrong with a token, or what goes with it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TokenProblem {
     /// Nobody was given it here, or so long ago that it is forgotten.
     Unknown,

@@ -1,18 +1,35 @@
 //! The store: exactly the operations that the dance and the request path need.
 
+use std::collections::HashSet;
 use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
 
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+
+use super::database::{Database, Writing};
+use super::exchange::{self, Asked};
+use super::index::Index;
+use super::keeper::{self, Job};
 use super::model::{AccessToken, Decided, Decision, Issued, NewTemporary, Selection, TemporaryCredentials, TokenCredentials};
+use super::operations::{Operations, hash, only_fault};
 use super::problem::{DanceError, StoreFault, TokenProblem};
+use super::{ending, temporary};
 use crate::clock::Clock;
 use crate::config::Lifetimes;
 use crate::consumers::{ConsumerKey, ConsumerList};
 use crate::directory::Directory;
 use crate::oauth::timestamp::Timestamp;
 
-/// All tokens of a state directory.
+/// All tokens of a state directory. Its thread ends with it.
 #[derive(Debug)]
-pub struct TokenStore {}
+pub struct TokenStore {
+    index: Arc<Index>,
+    jobs: mpsc::Sender<Job>,
+    keeper: JoinHandle<()>,
+    clock: Clock,
+}
 
 impl TokenStore {
     /// Opens the database in the state directory, makes or migrates it, reads what is good into memory, and starts the thread
@@ -21,8 +38,15 @@ impl TokenStore {
     /// # Errors
     /// If it can't be opened or is of a later version; nothing is changed then.
     pub fn open(state: &Arc<Directory>, clock: Clock) -> Result<Self, StoreFault> {
-        let _ = (state, clock);
-        Err(StoreFault::Closed)
+        let database = Database::open_or_make(state)?;
+        let index = Arc::new(Index::default());
+        let operations = Operations::new(database, Arc::clone(&index), clock.clone())?;
+        let (jobs, asked) = mpsc::channel(WAITING);
+        let no_thread = |error: std::io::Error| StoreFault::Database(format!("it can have no thread: {error}"));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(no_thread)?;
+        let run = move || runtime.block_on(keeper::run(operations, asked));
+        let keeper = std::thread::Builder::new().name("tokens".to_owned()).spawn(run).map_err(no_thread)?;
+        Ok(Self { index, jobs, keeper, clock })
     }
 
     /// The access token that a signed request may be forwarded with. From memory: this is on every request's path.
@@ -30,14 +54,12 @@ impl TokenStore {
     /// # Errors
     /// What is wrong with it; the operator reads it, the caller gets its code.
     pub fn access(&self, token: &[u8], consumer: &ConsumerKey, now: Timestamp) -> Result<Arc<AccessToken>, TokenProblem> {
-        let _ = (token, consumer, now);
-        Err(TokenProblem::Unknown)
+        self.index.access(&hash(token).ok_or(TokenProblem::Unknown)?, consumer, now)
     }
 
     /// Whether the token was ever an access token here, so that asking for another with it is a renewal.
     pub fn is_access(&self, token: &[u8]) -> bool {
-        let _ = token;
-        false
+        hash(token).is_some_and(|token| self.index.is_access(&token))
     }
 
     /// Gives a consumer a request token.
@@ -45,8 +67,12 @@ impl TokenStore {
     /// # Errors
     /// If it can't be stored.
     pub async fn begin(&self, new: NewTemporary, lifetimes: Lifetimes) -> Result<Issued, StoreFault> {
-        let _ = (new, lifetimes);
-        Err(StoreFault::Closed)
+        let lifetime = lifetimes.request_token.as_secs();
+        let begin = move |writing: &Writing<'_>, now: Timestamp| {
+            let expires = Timestamp::from_seconds(now.seconds().saturating_add(lifetime));
+            Ok(temporary::begin(writing, &new, now, expires)?)
+        };
+        self.write(begin).await.map_err(only_fault)
     }
 
     /// What a resource owner is asked about. One that is expired is [`TokenProblem::Expired`], one that is exchanged
@@ -55,8 +81,8 @@ impl TokenStore {
     /// # Errors
     /// As said, or that it is unknown.
     pub async fn pending(&self, token: &str) -> Result<TemporaryCredentials, DanceError> {
-        let _ = token;
-        Err(StoreFault::Closed.into())
+        let token = token.to_owned();
+        self.write(move |writing, now| temporary::pending(writing, &token, now)).await
     }
 
     /// Writes the decision down, once: whoever comes second is told [`TokenProblem::Used`].
@@ -64,8 +90,8 @@ impl TokenStore {
     /// # Errors
     /// If the token is not one that can be decided about, or the decision can't be stored.
     pub async fn decide(&self, token: &str, decision: Decision) -> Result<Decided, DanceError> {
-        let _ = (token, decision);
-        Err(StoreFault::Closed.into())
+        let token = token.to_owned();
+        self.write(move |writing, now| temporary::decide(writing, &token, &decision, now)).await
     }
 
     /// Exchanges a request token for an access token (RFC 5849 §2.3), once, whoever asks how often. `verifier`: as sent; `None`: absent.
@@ -79,8 +105,12 @@ impl TokenStore {
         verifier: Option<&[u8]>,
         lifetimes: Lifetimes,
     ) -> Result<TokenCredentials, DanceError> {
-        let _ = (token, consumer, verifier, lifetimes);
-        Err(StoreFault::Closed.into())
+        let (token, consumer, verifier) = (token.to_owned(), consumer.clone(), verifier.map(<[u8]>::to_owned));
+        let exchange = move |writing: &Writing<'_>, now| {
+            let asked = Asked { token: &token, consumer: &consumer, proof: verifier.as_deref(), lifetimes };
+            exchange::exchange(writing, &asked, now)
+        };
+        self.write_token(exchange).await
     }
 
     /// Gives a new access token and a new session handle for old ones, which end.
@@ -94,8 +124,12 @@ impl TokenStore {
         session_handle: &[u8],
         lifetimes: Lifetimes,
     ) -> Result<TokenCredentials, DanceError> {
-        let _ = (token, consumer, session_handle, lifetimes);
-        Err(StoreFault::Closed.into())
+        let (token, consumer, handle) = (token.to_owned(), consumer.clone(), session_handle.to_owned());
+        let renew = move |writing: &Writing<'_>, now| {
+            let asked = Asked { token: &token, consumer: &consumer, proof: Some(&handle), lifetimes };
+            exchange::renew(writing, &asked, now)
+        };
+        self.write_token(renew).await
     }
 
     /// Takes tokens back: from the next request on they are refused. Gives those that were.
@@ -103,19 +137,19 @@ impl TokenStore {
     /// # Errors
     /// If that can't be stored; none is taken back then.
     pub async fn revoke(&self, which: Selection) -> Result<Vec<Arc<AccessToken>>, StoreFault> {
-        let _ = which;
-        Err(StoreFault::Closed)
+        let revoke = move |writing: &Writing<'_>, now| Ok(ending::revoke(writing, &which, now)?);
+        let revoked = self.write(revoke).await.map_err(only_fault)?;
+        Ok(revoked.into_iter().map(Arc::new).collect())
     }
 
     /// Those that can be used or renewed, oldest first; at most `limit`.
     pub fn list(&self, which: &Selection, limit: usize) -> Vec<Arc<AccessToken>> {
-        let _ = (which, limit);
-        Vec::new()
+        self.index.list(which, self.clock.wall(), limit)
     }
 
-    /// How many access tokens can be used or renewed.
+    /// How many access tokens can be used or renewed; those whose session has just ended may be counted for a minute.
     pub fn len(&self) -> usize {
-        0
+        self.index.len()
     }
 
     /// Whether there are none.
@@ -128,8 +162,8 @@ impl TokenStore {
     /// # Errors
     /// If that can't be stored.
     pub async fn purge(&self, consumer: &ConsumerKey) -> Result<(), StoreFault> {
-        let _ = consumer;
-        Err(StoreFault::Closed)
+        let consumer = consumer.clone();
+        self.write(move |writing, now| Ok(ending::purge(writing, consumer.as_str(), now)?)).await.map_err(only_fault)
     }
 
     /// Notes which consumers are listed now. Tokens of one that has not been for a day are purged. To be called after each reload and
@@ -138,7 +172,130 @@ impl TokenStore {
     /// # Errors
     /// If that can't be stored.
     pub async fn note_consumers(&self, listed: &ConsumerList) -> Result<(), StoreFault> {
-        let _ = listed;
-        Err(StoreFault::Closed)
+        let listed: HashSet<ConsumerKey> = listed.iter().map(|consumer| consumer.key.clone()).collect();
+        let note = move |writing: &Writing<'_>, now| Ok(ending::note_consumers(writing, &listed, now)?);
+        for consumer in self.write(note).await.map_err(only_fault)? {
+            tracing::warn!(consumer = consumer.as_str(), "a consumer has not been listed for a day, and its tokens are purged");
+        }
+        Ok(())
+    }
+
+    /// Whether the thread runs that writes.
+    pub fn is_alive(&self) -> bool {
+        !self.keeper.is_finished()
+    }
+
+    /// As [`Self::write`]; the new token shares its texts with those in memory.
+    async fn write_token(
+        &self,
+        work: impl FnOnce(&Writing<'_>, Timestamp) -> Result<TokenCredentials, DanceError> + Send + 'static,
+    ) -> Result<TokenCredentials, DanceError> {
+        let given = self.write(work).await?;
+        let token = self.index.live(given.token.id).unwrap_or(given.token);
+        Ok(TokenCredentials { token, ..given })
+    }
+
+    /// Has the thread do one operation. Whoever asks and goes away before its turn has not asked.
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Writing<'_>, Timestamp) -> Result<T, DanceError> + Send + 'static,
+    ) -> Result<T, DanceError> {
+        let (answer, answered) = oneshot::channel();
+        let job: Job = Box::new(move |operations| {
+            if !answer.is_closed() {
+                let _ = answer.send(operations.write(work));
+            }
+        });
+        let done = async {
+            self.jobs.send(job).await.map_err(|_| StoreFault::Closed)?;
+            answered.await.map_err(|_| StoreFault::Closed)
+        };
+        let in_time = timeout(ANSWER_WITHIN, done).await;
+        in_time.map_err(|_| StoreFault::Database("it takes too long".to_owned()))??
+    }
+}
+
+/// Operations that wait for their turn; others wait to wait. More than a disk does in the time that they have.
+const WAITING: usize = 1024;
+
+/// A disk that hangs must not keep clients waiting for as long as it does; longer than another process's transaction is waited for.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::super::desk::{Desk, LIFETIMES, START, key, problem};
+    use super::super::model::{Callback, Revision};
+    use super::*;
+    use crate::clock::ManualClock;
+
+    fn run<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
+    }
+
+    fn open(folder: &tempfile::TempDir) -> TokenStore {
+        let state = Arc::new(Directory::make(folder.path()).unwrap());
+        TokenStore::open(&state, Clock::Manual(ManualClock::at(START))).unwrap()
+    }
+
+    async fn allowed(store: &TokenStore, user: &str) -> (String, String) {
+        let new = NewTemporary { consumer: key("a"), callback: Callback::OutOfBand, revision: Revision::OneA };
+        let token = store.begin(new, LIFETIMES).await.unwrap().token.reveal().to_owned();
+        assert!(!store.pending(&token).await.unwrap().is_decided);
+        let decided = store.decide(&token, Decision::Allow { user: user.to_owned() }).await.unwrap();
+        (token, decided.verifier.unwrap().reveal().to_owned())
+    }
+
+    #[test]
+    fn what_was_answered_is_there_after_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(&folder);
+        let (old, new, waiting) = run(async {
+            let (token, verifier) = allowed(&store, "ada").await;
+            let old = store.exchange(token.as_bytes(), &key("a"), Some(verifier.as_bytes()), LIFETIMES).await.unwrap();
+            let (token, handle) = (old.issued.token.reveal().as_bytes(), old.session_handle.reveal().as_bytes());
+            assert!(store.is_access(token) && !store.is_access(b"other"));
+            assert_eq!(
+                problem(store.renew(token, &key("a"), b"x", LIFETIMES).await).unwrap_err(),
+                TokenProblem::WrongSessionHandle
+            );
+            let new = store.renew(token, &key("a"), handle, LIFETIMES).await.unwrap();
+            (old, new, allowed(&store, "bob").await)
+        });
+        assert_eq!((store.len(), store.is_alive()), (1, true));
+        drop(store);
+        let store = open(&folder);
+        let now = Timestamp::from_seconds(START);
+        assert_eq!(store.access(old.issued.token.reveal().as_bytes(), &key("a"), now).unwrap_err(), TokenProblem::Renewed);
+        assert_eq!(store.access(new.issued.token.reveal().as_bytes(), &key("a"), now).unwrap(), new.token);
+        run(async {
+            let (token, verifier) = &waiting;
+            store.exchange(token.as_bytes(), &key("a"), Some(verifier.as_bytes()), LIFETIMES).await.unwrap();
+            let revoked = store.revoke(Selection { user: Some("ada".to_owned()), ..Selection::default() }).await.unwrap();
+            assert_eq!(revoked, [Arc::clone(&new.token)]);
+            assert_eq!(store.access(new.issued.token.reveal().as_bytes(), &key("a"), now).unwrap_err(), TokenProblem::Revoked);
+            assert_eq!(store.list(&Selection::default(), 10).len(), 1);
+            store.purge(&key("a")).await.unwrap();
+            assert!(store.is_empty());
+        });
+    }
+
+    #[test]
+    fn of_many_that_exchange_at_once_on_two_stores_one_gets_the_token() {
+        let desk = Desk::new();
+        let stores = [Arc::new(open(&desk.folder)), Arc::new(open(&desk.folder))];
+        let (token, verifier) = run(allowed(&stores[0], "ada"));
+        let threads: Vec<_> = (0..64)
+            .map(|number| {
+                let (store, token, verifier) = (Arc::clone(&stores[number % 2]), token.clone(), verifier.clone());
+                let exchange = async move {
+                    problem(store.exchange(token.as_bytes(), &key("a"), Some(verifier.as_bytes()), LIFETIMES).await)
+                };
+                std::thread::spawn(move || run(exchange))
+            })
+            .collect();
+        let given: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+        assert_eq!(given.iter().filter(|given| given.is_ok()).count(), 1);
+        assert!(given.iter().flatten().all(|given| &*given.token.user == "ada"));
+        assert_eq!(given.iter().filter(|given| given.as_ref().is_err_and(|problem| *problem == TokenProblem::Used)).count(), 63);
     }
 }

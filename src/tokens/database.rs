@@ -1,0 +1,197 @@
+//! The connection to the database, and what holds for every transaction.
+
+use std::cell::Cell;
+use std::ops::Deref;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+
+use super::problem::{DanceError, StoreFault};
+use super::schema;
+use crate::directory::Directory;
+use crate::oauth::timestamp::Timestamp;
+
+/// An open database of tokens.
+#[derive(Debug)]
+pub(super) struct Database {
+    connection: Connection,
+}
+
+impl Database {
+    /// Opens the database of a state directory, and makes it if it is not there.
+    ///
+    /// # Errors
+    /// If it can't be opened, is another program's, or of a later version.
+    pub(super) fn open_or_make(state: &Directory) -> Result<Self, StoreFault> {
+        match state.begin(NAME) {
+            // Made by us, so that it is ours alone from its first moment on: what SQLite puts beside it becomes like it.
+            Ok(_) => state.sync().map_err(io_fault)?,
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(io_fault(error)),
+        }
+        Self::open(state)
+    }
+
+    /// Opens the database of a state directory; `None` if there is none.
+    ///
+    /// # Errors
+    /// As of [`Self::open_or_make`].
+    pub(super) fn open_if_there(state: &Directory) -> Result<Option<Self>, StoreFault> {
+        match state.path().join(NAME).symlink_metadata() {
+            Ok(_) => Self::open(state).map(Some),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(io_fault(error)),
+        }
+    }
+
+    fn open(state: &Directory) -> Result<Self, StoreFault> {
+        let path = real_path(state)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+        let mut connection = Connection::open_with_flags(&path, flags).map_err(fault)?;
+        // SQLite opens by path. Whoever put another directory there meanwhile gets nothing.
+        if real_path(state)? != path {
+            return Err(StoreFault::Database("the state directory was replaced while it was opened".to_owned()));
+        }
+        connection.busy_timeout(BUSY_TIMEOUT).map_err(fault)?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).map_err(fault)?;
+        connection.execute_batch(PRAGMAS).map_err(fault)?;
+        // Before the file itself is changed in any way.
+        schema::migrate(&mut connection)?;
+        connection.execute_batch("PRAGMA journal_mode = WAL").map_err(fault)?;
+        Ok(Self { connection })
+    }
+
+    /// One transaction that may write: it is all there or not at all, and nobody else writes meanwhile. A problem with a token does not
+    /// undo it (a wrong verifier counts).
+    ///
+    /// # Errors
+    /// What `work` gives, or that it can't be stored; then nothing has changed.
+    pub(super) fn write<T>(&mut self, work: impl FnOnce(&Writing<'_>) -> Result<T, DanceError>) -> Result<T, DanceError> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
+        let writing = Writing { transaction, change: Cell::new(None) };
+        let made = work(&writing);
+        if !matches!(made, Err(DanceError::Store(_))) {
+            writing.transaction.commit().map_err(fault)?;
+        }
+        made
+    }
+
+    /// A number that is another one whenever another connection has changed something.
+    pub(super) fn data_version(&self) -> Result<i64, StoreFault> {
+        self.connection.query_row("PRAGMA data_version", [], |row| row.get(0)).map_err(fault)
+    }
+}
+
+impl Deref for Database {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+/// A transaction that may write.
+pub(super) struct Writing<'c> {
+    transaction: Transaction<'c>,
+    change: Cell<Option<i64>>,
+}
+
+impl Writing<'_> {
+    /// This change's number, which the rows get that it writes.
+    pub(super) fn change(&self) -> Result<i64, StoreFault> {
+        if let Some(number) = self.change.get() {
+            return Ok(number);
+        }
+        let next = "UPDATE change SET number = number + 1 RETURNING number";
+        let number = self.transaction.query_row(next, [], |row| row.get(0)).map_err(fault)?;
+        self.change.set(Some(number));
+        Ok(number)
+    }
+}
+
+impl<'c> Deref for Writing<'c> {
+    type Target = Transaction<'c>;
+
+    fn deref(&self) -> &Transaction<'c> {
+        &self.transaction
+    }
+}
+
+/// Where the directory is now that was opened; NOFOLLOW takes a path without links alone.
+fn real_path(state: &Directory) -> Result<PathBuf, StoreFault> {
+    if !state.is_in_place() {
+        return Err(StoreFault::Database("the state directory was replaced".to_owned()));
+    }
+    let folder = state.path().canonicalize().map_err(io_fault)?;
+    let path = folder.join(NAME);
+    check_owner(&path)?;
+    Ok(path)
+}
+
+/// Files that SQLite puts beside the database become its owner's, if root makes them. For everybody else they would be in the gateway's
+/// way.
+fn check_owner(path: &Path) -> Result<(), StoreFault> {
+    let (user, owner) = (rustix::process::geteuid(), path.symlink_metadata().map_err(io_fault)?.uid());
+    if user.is_root() || user.as_raw() == owner {
+        return Ok(());
+    }
+    Err(StoreFault::Database(format!("it belongs to the user with number {owner}")))
+}
+
+/// What went wrong, without the values that it went wrong with.
+pub(super) fn fault(error: rusqlite::Error) -> StoreFault {
+    StoreFault::Database(match error {
+        rusqlite::Error::SqliteFailure(error, _) => error.to_string(),
+        rusqlite::Error::SqlInputError { error, .. } => error.to_string(),
+        rusqlite::Error::QueryReturnedNoRows => "a row is missing".to_owned(),
+        rusqlite::Error::FromSqlConversionFailure(column, ..)
+        | rusqlite::Error::IntegralValueOutOfRange(column, _)
+        | rusqlite::Error::InvalidColumnType(column, ..) => format!("column {column} of a row is not what it should be"),
+        _ => "it does not take the request".to_owned(),
+    })
+}
+
+fn io_fault(error: std::io::Error) -> StoreFault {
+    StoreFault::Database(error.to_string())
+}
+
+impl From<rusqlite::Error> for StoreFault {
+    fn from(error: rusqlite::Error) -> Self {
+        fault(error)
+    }
+}
+
+impl From<rusqlite::Error> for DanceError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Store(fault(error))
+    }
+}
+
+/// A time as the database has it.
+pub(super) fn seconds(time: Timestamp) -> i64 {
+    i64::try_from(time.seconds()).unwrap_or(i64::MAX)
+}
+
+/// A time out of the database.
+pub(super) fn timestamp(seconds: i64) -> Timestamp {
+    Timestamp::from_seconds(u64::try_from(seconds).unwrap_or(0))
+}
+
+/// In the state directory.
+pub(super) const NAME: &str = "tokens.db";
+
+/// How long another process's transaction is waited for: a command's takes milliseconds.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// FULL: a dance is rare, and a token that a client was given is not lost over a power cut for the millisecond that it costs. The
+/// write-ahead log is cut to 16 MiB again after something large.
+const PRAGMAS: &str = "
+PRAGMA synchronous = FULL;
+PRAGMA foreign_keys = ON;
+PRAGMA trusted_schema = OFF;
+PRAGMA temp_store = MEMORY;
+PRAGMA journal_size_limit = 16777216;
+";
