@@ -70,19 +70,9 @@ impl Driver {
     }
 
     pub(crate) fn java(library: &'static str, file: &'static str) -> Self {
-        // What the library's jar needs of the jars that Debian installs with it.
-        const JARS: [&str; 6] = [
-            "google-oauth-client",
-            "google-http-client",
-            "guava",
-            "grpc-context",
-            "opencensus-api",
-            "opencensus-contrib-http-util",
-        ];
         Self::of(library, file, |file, _| {
-            let jars: Vec<String> = JARS.iter().map(|jar| format!("/usr/share/java/{jar}.jar")).collect();
-            let mut command = Command::new("java");
-            command.args(["-Dfile.encoding=UTF-8", "-cp", &jars.join(":")]).arg(path(file));
+            let mut command = tools::java();
+            command.arg(path(file));
             command
         })
     }

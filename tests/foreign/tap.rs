@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
+use crate::support::jira::small_jira;
 use crate::support::{Backend, Client, Gateway, Request, Response, response};
 
 /// A client's request, and what became of it.
@@ -42,7 +43,7 @@ impl Tap {
         let seen = Arc::clone(&log);
         let application = Backend::answering(move |request| {
             seen.lock().unwrap().push(request.clone());
-            small_jira(request)
+            small_jira(request, "x-oauth-consumer")
         });
         let gateway = configure(Gateway::builder().upstream(&application)).start();
         let exchanges = Arc::<Mutex<Vec<Exchange>>>::default();
@@ -99,21 +100,4 @@ fn bytes(request: &Request) -> Vec<u8> {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
     [head.as_bytes(), b"\r\n", &request.body].concat()
-}
-
-/// As much of a Jira as its clients ask for before they do what they are asked; `ok` for everything else.
-fn small_jira(request: &Request) -> Vec<u8> {
-    let Some(resource) = request.path().strip_prefix("/rest/api/2/") else {
-        return response(200, &[("Content-Type", "text/plain")], b"ok");
-    };
-    let url = format!("http://{}/rest/api/2/issue/DEMO-1", request.field("host").unwrap());
-    let issue = serde_json::json!({ "id": "1", "key": "DEMO-1", "self": url, "fields": { "summary": "stand-in" } });
-    let answer = match (&*request.method, resource) {
-        ("GET", "myself") => serde_json::json!({ "name": request.field("x-oauth-consumer") }),
-        ("GET", "serverInfo") => serde_json::json!({ "versionNumbers": [9, 12, 0], "deploymentType": "Server" }),
-        ("GET", "field") => serde_json::json!([{ "id": "summary", "name": "Summary", "clauseNames": ["summary"] }]),
-        (_, "search") => serde_json::json!({ "startAt": 0, "maxResults": 50, "total": 1, "issues": [issue] }),
-        _ => issue,
-    };
-    response(200, &[("Content-Type", "application/json")], answer.to_string().as_bytes())
 }

@@ -70,9 +70,18 @@ impl Consumer {
 
     /// A consumer that still lacks its key.
     pub fn without_key(key: &str) -> Self {
+        Self::of(key, key)
+    }
+
+    /// A consumer whose name is not its key.
+    pub fn named(key: &str, name: &str, pair: &KeyPair) -> Self {
+        Self::of(key, name).with(&format!("public_key: {}", Value::from(&*pair.public_pem)))
+    }
+
+    fn of(key: &str, name: &str) -> Self {
         // Every JSON string is a YAML string.
-        let key = Value::from(key);
-        Self { text: format!("  - key: {key}\n    name: {key}\n") }
+        let (key, name) = (Value::from(key), Value::from(name));
+        Self { text: format!("  - key: {key}\n    name: {name}\n") }
     }
 
     /// One more line, such as `enabled: false`.

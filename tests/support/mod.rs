@@ -9,6 +9,7 @@ pub mod backend;
 pub mod browser;
 pub mod client;
 pub mod gateway;
+pub mod jira;
 pub mod keys;
 pub mod message;
 pub mod percent;

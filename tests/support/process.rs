@@ -102,15 +102,22 @@ impl Stepping {
 
     /// Waits for a step, whose own waits have an end, looks at the gateway, and lets the script go on.
     #[track_caller]
-    pub fn at<T>(&mut self, step: &str, look: impl FnOnce(&Value) -> T) -> T {
+    pub fn at(&mut self, step: &str, look: impl FnOnce(&Value)) {
+        self.answer(step, |told| {
+            look(told);
+            String::new()
+        });
+    }
+
+    /// As [`Self::at`], with the line that the script waits for.
+    #[track_caller]
+    pub fn answer(&mut self, step: &str, answer: impl FnOnce(&Value) -> String) {
         let mut line = String::new();
         self.told.read_line(&mut line).unwrap();
         let told: Value =
             serde_json::from_str(&line).unwrap_or_else(|_| panic!("{step} did not come; what did is on standard error"));
-        assert_eq!(told["step"], step);
-        let seen = look(&told);
-        writeln!(self.child.stdin.as_mut().unwrap()).unwrap();
-        seen
+        assert_eq!(told["step"], step, "{told}");
+        writeln!(self.child.stdin.as_mut().unwrap(), "{}", answer(&told)).unwrap();
     }
 
     #[track_caller]

@@ -30,11 +30,32 @@ pub fn browsing(script: &str) -> Command {
     command
 }
 
+/// As [`browsing`], for a script that is a client too: with the Python and the scripts of tests/interop at hand.
+#[track_caller]
+pub fn browsing_client(script: &str) -> Command {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let modules = std::env::join_paths([tests.join("support"), scripts()]).expect("no colon is in a path of the source tree");
+    let mut command = python_alone();
+    command.env("PYTHONDONTWRITEBYTECODE", "1").env("PYTHONPATH", modules).arg(tests.join(script));
+    command
+}
+
 /// A Node script of tests/interop, with what package.json names at hand.
 #[track_caller]
 pub fn node(script: &str) -> Command {
     let mut command = Command::new("node");
     command.env("NODE_PATH", installed("node_modules")).arg(scripts().join(script)).stdin(Stdio::null());
+    command
+}
+
+/// Java, which compiles the one source file that it is given as it starts it, with google-oauth-client at hand.
+pub fn java() -> Command {
+    // What the library's jar needs of the jars that Debian installs with it.
+    const JARS: [&str; 6] =
+        ["google-oauth-client", "google-http-client", "guava", "grpc-context", "opencensus-api", "opencensus-contrib-http-util"];
+    let jars: Vec<String> = JARS.iter().map(|jar| format!("/usr/share/java/{jar}.jar")).collect();
+    let mut command = Command::new("java");
+    command.args(["-Dfile.encoding=UTF-8", "-cp", &jars.join(":")]).stdin(Stdio::null());
     command
 }
 

@@ -1,5 +1,6 @@
 """Chromium, by WebDriver: what the scripts beside this one are written in."""
 
+import base64
 import contextlib
 import json
 import subprocess
@@ -102,6 +103,9 @@ class Browser:
 
     def is_too_wide(self):
         return self.run("const page = document.documentElement; return page.scrollWidth > page.clientWidth")
+
+    def photograph(self, file):
+        file.write_bytes(base64.b64decode(self.call("GET", "/screenshot")))
 
     def complaints(self):
         lines = self.call("POST", "/se/log", {"type": "browser"})
