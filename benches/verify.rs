@@ -1,7 +1,8 @@
 //! All OAuth work beside the RSA operation, in one process: parse, look up, base string, nonce.
 //!
 //! Times `Gateway::admit` over signed requests and, in the same round, the RSA operations alone on the same signatures;
-//! the difference is everything else. The best round counts: the others were disturbed.
+//! the difference is everything else. Then the same requests with an access token, by turns with those. The best round counts: the
+//! others were disturbed.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -10,8 +11,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use countersign::clock::Clock;
-use countersign::config::{self, Settings};
-use countersign::consumers::{self, LoadPolicy};
+use countersign::config::{self, Lifetimes, Settings};
+use countersign::consumers::{self, ConsumerKey, LoadPolicy};
+use countersign::directory::Directory;
 use countersign::failures::FailedSignatures;
 use countersign::gateway::{Gateway, Seen};
 use countersign::oauth::base_string::{Authority, BaseStringUri, Scheme, SignatureBaseString};
@@ -24,6 +26,7 @@ use countersign::oauth::timestamp::{Timestamp, Window};
 use countersign::policy::Policy;
 use countersign::replay::{NonceTable, Nonces, Shares};
 use countersign::request::{BodyBudget, InboundRequest, Peer, RequestBody};
+use countersign::tokens::{Callback, Decision, NewTemporary, Revision, TokenStore};
 use rsa::pkcs1v15::SigningKey;
 use rsa::pkcs8::{EncodePublicKey, LineEnding};
 use rsa::signature::{SignatureEncoding, Signer};
@@ -49,14 +52,21 @@ fn main() {
     let key = rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 2048).expect("a key can be made");
     let public_pem = key.to_public_key().to_public_key_pem(LineEnding::LF).expect("a key has a PEM form");
     let (public, _) = PublicKey::from_text(&public_pem).expect("our own key is sound");
-    let requests = sign(&SigningKey::<Sha1>::new(key));
+    let key = SigningKey::<Sha1>::new(key);
+    let requests = sign(&key, None);
     let policy = Arc::new(ArcSwap::from_pointee(policy(&public_pem)));
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
 
+    let state = tempfile::tempdir().expect("a temporary directory");
+    let tokens = Arc::new(store(state.path()));
+    let with_token = sign(&key, Some(&runtime.block_on(access_token(&tokens))));
+
     let (mut heads, mut whole, mut rsa_alone) = (Duration::MAX, Duration::MAX, Duration::MAX);
+    let mut three_legged = Duration::MAX;
     for _ in 0..ROUNDS {
-        let (heads_spent, admit_spent) = runtime.block_on(admit_all(&requests, &policy));
+        let (heads_spent, admit_spent) = runtime.block_on(admit_all(&requests, &policy, &tokens));
         (heads, whole) = (heads.min(heads_spent), whole.min(admit_spent));
+        three_legged = three_legged.min(runtime.block_on(admit_all(&with_token, &policy, &tokens)).1);
         rsa_alone = rsa_alone.min(verify_all(&requests, &public));
     }
     let each = |total: Duration| total.as_secs_f64() * 1e6 / REQUESTS as f64;
@@ -64,18 +74,41 @@ fn main() {
     println!("admit, RSA operation included: {:6.2} us a request", each(whole));
     println!("the RSA-2048 operation alone:  {:6.2} us a request", each(rsa_alone));
     println!("all OAuth work beside it:      {:6.2} us a request (best of {ROUNDS} rounds)", each(whole) - each(rsa_alone));
+    println!(
+        "admit, with an access token:   {:6.2} us a request, {:.3} times that without",
+        each(three_legged),
+        three_legged.as_secs_f64() / whole.as_secs_f64()
+    );
     nonces(&public, &requests[0]);
 }
 
+fn store(folder: &std::path::Path) -> TokenStore {
+    let directory = Arc::new(Directory::make(folder).expect("a state directory"));
+    TokenStore::open(&directory, Clock::System).expect("a token store")
+}
+
+/// One that a user allowed.
+async fn access_token(tokens: &TokenStore) -> String {
+    let (consumer, lifetimes) = (ConsumerKey::new("reporting").expect("a key"), Lifetimes::default());
+    let new = NewTemporary { consumer: consumer.clone(), callback: Callback::OutOfBand, revision: Revision::OneA };
+    let request_token = tokens.begin(new, lifetimes).await.expect("a request token").token;
+    let decision = Decision::Allow { user: "alice".to_owned() };
+    let decided = tokens.decide(request_token.reveal(), decision).await.expect("a decision");
+    let verifier = decided.verifier.expect("a verifier");
+    let exchanged =
+        tokens.exchange(request_token.reveal().as_bytes(), &consumer, Some(verifier.reveal().as_bytes()), lifetimes).await;
+    exchanged.expect("an access token").issued.token.reveal().to_owned()
+}
+
 /// The time for the checks of the heads, and for admitting the requests.
-async fn admit_all(requests: &[Signed], policy: &Arc<ArcSwap<Policy>>) -> (Duration, Duration) {
+async fn admit_all(requests: &[Signed], policy: &Arc<ArcSwap<Policy>>, tokens: &Arc<TokenStore>) -> (Duration, Duration) {
     let gateway = Gateway {
         policy: Arc::clone(policy),
         nonces: Nonces::of_one_instance(NonceTable::in_memory([1; 16], Clock::System)),
         failures: FailedSignatures::default(),
         budget: Arc::new(BodyBudget::default()),
         clock: Clock::System,
-        tokens: None,
+        tokens: Some(Arc::clone(tokens)),
     };
     let peer = Peer { address: [127, 0, 0, 1].into(), scheme: Scheme::Http };
     let settings = Arc::clone(&policy.load().settings);
@@ -155,14 +188,15 @@ fn policy(public_pem: &str) -> Policy {
     Policy { settings: Arc::new(settings), consumers: Arc::new(list), tls: Arc::default() }
 }
 
-fn sign(key: &SigningKey<Sha1>) -> Vec<Signed> {
+fn sign(key: &SigningKey<Sha1>, token: Option<&str>) -> Vec<Signed> {
     let uri = BaseStringUri::new(Scheme::Http, &Authority::parse("bench.example").expect("a host"), "/rest/api/2/search");
     let query = TARGET.split_once('?').map(|(_, query)| query.as_bytes());
     let stamp = seconds();
+    let token = token.map_or_else(String::new, |token| format!("oauth_token=\"{token}\", "));
     let one = |number: usize| {
         let parameters = format!(
             "oauth_consumer_key=\"reporting\", oauth_nonce=\"{number:032x}\", oauth_signature_method=\"RSA-SHA1\", \
-             oauth_timestamp=\"{stamp}\", oauth_version=\"1.0\""
+             oauth_timestamp=\"{stamp}\", {token}oauth_version=\"1.0\""
         );
         let collected =
             Parameters::collect(Raw { header: Some(parameters.as_bytes()), query, form: None }, 100).expect("parameters");

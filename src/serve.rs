@@ -173,9 +173,12 @@ impl Running {
         &self.shared
     }
 
-    /// Whether all data-plane threads run, and the one that keeps the connection to the shared store.
+    /// Whether all data-plane threads run, the one that keeps the connection to the shared store, and the one that keeps the tokens.
     pub fn is_whole(&self) -> bool {
-        self.plane.is_whole() && self.shared.gateway.nonces.shared_store().is_none_or(SharedStore::is_alive)
+        let gateway = &self.shared.gateway;
+        self.plane.is_whole()
+            && gateway.nonces.shared_store().is_none_or(SharedStore::is_alive)
+            && gateway.tokens.as_ref().is_none_or(|tokens| tokens.is_alive())
     }
 
     /// The state directory, to make files in.
