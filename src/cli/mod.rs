@@ -14,6 +14,7 @@ mod shell;
 mod sign;
 mod signing;
 mod store;
+mod tokens;
 mod url;
 
 use std::io::{self, Write};
@@ -51,6 +52,8 @@ enum Command {
     Admin(admin::Admin),
     /// Make the nonce store ready that several instances share
     Store(store::Store),
+    /// Show which consumers act for which users, and take that back
+    Tokens(tokens::Tokens),
 }
 
 impl Cli {
@@ -69,6 +72,7 @@ impl Cli {
             Command::Keygen(command) => command.run(),
             Command::Admin(command) => command.run(),
             Command::Store(command) => command.run(),
+            Command::Tokens(command) => command.run(),
         }
     }
 }

@@ -28,7 +28,7 @@ pub struct Audited<'a> {
     pub from: Option<IpAddr>,
     /// What it is: `sign_in`, `add_user`, `add_consumer`, …
     pub action: &'static str,
-    /// The consumer, user or token that it is done to.
+    /// What it is done to.
     pub subject: Subject<'a>,
     /// The fingerprint of the consumer's key before.
     pub before: Option<String>,
@@ -64,6 +64,15 @@ pub enum Subject<'a> {
     User(&'a str),
     /// An API token, by its name.
     Token(&'a str),
+    /// An access token of a consumer, by its number, and the user that it stands for.
+    AccessToken {
+        /// What `countersign tokens list` shows.
+        id: &'a str,
+        /// The consumer's key.
+        consumer: &'a str,
+        /// The user's name, as the backend knows it.
+        user: &'a str,
+    },
 }
 
 impl<'a> Audited<'a> {
@@ -90,21 +99,34 @@ impl<'a> Audited<'a> {
             Actor::Token(name) => ("api", Some(name.to_owned())),
             Actor::Command(uid) => ("command", Some(format!("uid {uid}"))),
         };
-        let of = |kind: fn(&Subject<'a>) -> Option<&'a str>| kind(&self.subject).map(OneLine);
+        let (consumer, user, token) = self.subject.names();
         Line {
             time,
             audit: self.action,
             by,
             who,
             from: self.from,
-            consumer: of(|subject| if let Subject::Consumer(key) = subject { Some(key) } else { None }),
-            user: of(|subject| if let Subject::User(name) = subject { Some(name) } else { None }),
-            token: of(|subject| if let Subject::Token(name) = subject { Some(name) } else { None }),
+            consumer: consumer.map(OneLine),
+            user: user.map(OneLine),
+            token: token.map(OneLine),
             before: self.before.as_deref(),
             after: self.after.as_deref(),
             changed: &self.changed,
             result: if self.refused.is_some() { "refused" } else { "done" },
             reason: self.refused.map(OneLine),
+        }
+    }
+}
+
+impl<'a> Subject<'a> {
+    /// Consumer, user, token.
+    fn names(self) -> (Option<&'a str>, Option<&'a str>, Option<&'a str>) {
+        match self {
+            Self::Nothing => (None, None, None),
+            Self::Consumer(key) => (Some(key), None, None),
+            Self::User(name) => (None, Some(name), None),
+            Self::Token(name) => (None, None, Some(name)),
+            Self::AccessToken { id, consumer, user } => (Some(consumer), Some(user), Some(id)),
         }
     }
 }

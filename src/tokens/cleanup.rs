@@ -86,3 +86,83 @@ const STEPS: [(Step, i64); 5] = [
         FORGOTTEN_KEPT_FOR,
     ),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::super::desk::{Desk, LIFETIMES, problem};
+    use super::super::problem::TokenProblem;
+    use super::super::{ending, model::Selection};
+    use super::*;
+
+    /// Rows of both kinds of tokens, forgotten or not.
+    fn rows(desk: &mut Desk) -> (i64, i64) {
+        let count = "SELECT (SELECT count(*) FROM temporary_credentials), (SELECT count(*) FROM access_token)";
+        problem(desk.operations.write(|writing, _| Ok(writing.query_row(count, [], |row| Ok((row.get(0)?, row.get(1)?)))?)))
+            .unwrap()
+    }
+
+    fn pass(desk: &mut Desk, seconds: i64) {
+        desk.clock.advance(seconds.unsigned_abs());
+        desk.clean_up();
+    }
+
+    #[test]
+    fn a_request_token_is_remembered_for_a_day_after_its_end_then_forgotten_then_deleted() {
+        let mut desk = Desk::new();
+        let token = desk.begin("a");
+        pass(&mut desk, 600 + TEMPORARY_KEPT_FOR - 1);
+        assert_eq!(desk.exchange(&token, "a", None).unwrap_err(), TokenProblem::Expired);
+        pass(&mut desk, 1);
+        assert_eq!(desk.exchange(&token, "a", None).unwrap_err(), TokenProblem::Unknown);
+        assert_eq!(desk.access(&token, "a").unwrap_err(), TokenProblem::Unknown);
+        assert_eq!((desk.index.known(), rows(&mut desk)), (0, (1, 0)));
+        pass(&mut desk, FORGOTTEN_KEPT_FOR);
+        assert_eq!(rows(&mut desk), (0, 0));
+    }
+
+    #[test]
+    fn how_a_token_ended_is_remembered_for_thirty_days() {
+        let mut desk = Desk::new();
+        let (over, revoked, renewed) = (desk.dance("a", "ada"), desk.dance("a", "bob"), desk.dance("a", "eve"));
+        desk.clock.advance(LIFETIMES.session.as_secs() - 1);
+        desk.clean_up();
+        assert_eq!(desk.index.len(), 3);
+        let bob = Selection { user: Some("bob".to_owned()), ..Selection::default() };
+        problem(desk.operations.write(|writing, now| Ok(ending::revoke(writing, &bob, now)?))).unwrap();
+        let new = desk.renew(renewed.issued.token.reveal(), "a", renewed.session_handle.reveal()).unwrap();
+        pass(&mut desk, 1);
+        assert_eq!(desk.index.len(), 1);
+        let says =
+            |desk: &Desk, given: &super::super::TokenCredentials| desk.access(given.issued.token.reveal(), "a").unwrap_err();
+        pass(&mut desk, ENDED_KEPT_FOR - 2);
+        let ends = [(&over, TokenProblem::Expired), (&revoked, TokenProblem::Revoked), (&renewed, TokenProblem::Renewed)];
+        for (given, problem) in &ends {
+            assert_eq!(says(&desk, given), *problem);
+        }
+        pass(&mut desk, 2);
+        for (given, _) in &ends {
+            assert_eq!(says(&desk, given), TokenProblem::Unknown);
+        }
+        assert_eq!(says(&desk, &new), TokenProblem::Expired);
+        pass(&mut desk, FORGOTTEN_KEPT_FOR);
+        assert_eq!(rows(&mut desk).1, 1);
+    }
+
+    #[test]
+    fn much_is_cleaned_up_piece_by_piece() {
+        let mut desk = Desk::new();
+        let many = i64::try_from(PIECE).unwrap() * 2 + 1;
+        let filled = desk.operations.write(|writing, now| {
+            let fill = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
+                INSERT INTO temporary_credentials (token, consumer, revision, expires, state, change)
+                SELECT randomblob(32), 'a', '1.0a', ?2, 'undecided', ?3 FROM n";
+            Ok(writing.execute(fill, rusqlite::params![many, seconds(now), writing.change()?])?)
+        });
+        problem(filled).unwrap();
+        assert!(!desk.operations.clean_up().unwrap(), "not yet");
+        desk.clock.advance(TEMPORARY_KEPT_FOR.unsigned_abs());
+        let pieces: Vec<_> = (0..3).map(|_| (desk.operations.clean_up().unwrap(), desk.index.known())).collect();
+        assert_eq!(pieces, [(true, PIECE + 1), (true, 1), (false, 0)]);
+        assert_eq!(desk.another().index.known(), 0);
+    }
+}

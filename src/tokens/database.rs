@@ -195,3 +195,82 @@ PRAGMA trusted_schema = OFF;
 PRAGMA temp_store = MEMORY;
 PRAGMA journal_size_limit = 16777216;
 ";
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    fn state(folder: &tempfile::TempDir) -> Directory {
+        Directory::make(&folder.path().join("state")).unwrap()
+    }
+
+    #[test]
+    fn it_is_ours_alone_and_a_write_ahead_log_is_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = state(&folder);
+        assert!(Database::open_if_there(&state).unwrap().is_none());
+        let mut database = Database::open_or_make(&state).unwrap();
+        database.write(|writing| Ok(writing.change()?)).unwrap();
+        for name in ["tokens.db", "tokens.db-wal", "tokens.db-shm"] {
+            assert_eq!(std::fs::metadata(state.path().join(name)).unwrap().permissions().mode() & 0o777, 0o600, "{name}");
+        }
+        let pragma = |name: &str| database.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!((pragma("synchronous"), pragma("trusted_schema"), pragma("foreign_keys")), (2, 0, 1));
+        assert!(Database::open_if_there(&state).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_link_in_its_place_is_not_followed_and_neither_is_a_directory_that_was_swapped() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = state(&folder);
+        let target = folder.path().join("target");
+        std::fs::write(&target, "").unwrap();
+        symlink(&target, state.path().join(NAME)).unwrap();
+        assert!(Database::open_or_make(&state).is_err() && Database::open_if_there(&state).is_err());
+        assert_eq!(std::fs::read_to_string(&target).unwrap(), "");
+        std::fs::remove_file(state.path().join(NAME)).unwrap();
+        std::fs::rename(state.path(), folder.path().join("elsewhere")).unwrap();
+        std::fs::create_dir(state.path()).unwrap();
+        assert!(Database::open_or_make(&state).is_err());
+        assert_eq!(std::fs::read_dir(state.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_path_to_the_state_directory_may_have_links() {
+        let folder = tempfile::tempdir().unwrap();
+        let linked = folder.path().join("linked");
+        symlink(state(&folder).path(), &linked).unwrap();
+        Database::open_or_make(&Directory::make(&linked).unwrap()).unwrap();
+        assert!(folder.path().join("state/tokens.db").exists());
+    }
+
+    #[test]
+    fn what_goes_wrong_within_a_transaction_undoes_it_and_a_problem_with_a_token_does_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut database = Database::open_or_make(&state(&folder)).unwrap();
+        let number =
+            |database: &Database| database.query_row("SELECT number FROM change", [], |row| row.get::<_, i64>(0)).unwrap();
+        let problem = database.write(|writing| {
+            writing.change().map_err(Into::into).and(Err::<(), _>(DanceError::Problem(super::super::TokenProblem::Used)))
+        });
+        assert!(matches!(problem, Err(DanceError::Problem(_))));
+        assert_eq!(number(&database), 1);
+        let fault = database
+            .write(|writing| writing.change().map_err(Into::into).and(Err::<(), _>(DanceError::Store(StoreFault::Closed))));
+        assert!(matches!(fault, Err(DanceError::Store(_))));
+        assert_eq!(number(&database), 1);
+    }
+
+    #[test]
+    fn a_fault_says_nothing_of_values() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open_or_make(&state(&folder)).unwrap();
+        let wrong = "INSERT INTO temporary_credentials VALUES (x'00', 'secret-a', NULL, 'secret-b', 1, 'secret-c', NULL, NULL, 0, 0, NULL)";
+        for statement in [wrong, "SELECT 'secret-d' FROM nowhere", "'secret-e", "INSERT INTO change VALUES ('secret-f')"] {
+            let said = fault(database.execute(statement, []).unwrap_err()).to_string();
+            assert!(!said.contains("secret") && said.starts_with("the token database cannot be used: "), "{said}");
+        }
+    }
+}

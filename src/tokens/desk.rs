@@ -36,7 +36,12 @@ pub(super) const START: u64 = 1_700_000_000;
 
 impl Desk {
     pub(super) fn new() -> Self {
-        Self::at(Arc::new(TempDir::new().unwrap()), ManualClock::at(START))
+        Self::of(TempDir::new().unwrap())
+    }
+
+    /// In a folder that has a database already.
+    pub(super) fn of(folder: TempDir) -> Self {
+        Self::at(Arc::new(folder), ManualClock::at(START))
     }
 
     /// Another connection to the same database, as another process has one.

@@ -127,3 +127,119 @@ WITH RECURSIVE
     )
 SELECT consumer FROM of_access WHERE consumer IS NOT NULL
 UNION SELECT consumer FROM of_temporary WHERE consumer IS NOT NULL";
+
+#[cfg(test)]
+mod tests {
+    use super::super::desk::{Desk, key, problem};
+    use super::super::model::TokenId;
+    use super::super::problem::TokenProblem;
+    use super::*;
+
+    fn revoke(desk: &mut Desk, which: &Selection) -> Vec<TokenId> {
+        let revoked = problem(desk.operations.write(|writing, now| Ok(super::revoke(writing, which, now)?))).unwrap();
+        revoked.iter().map(|token| token.id).collect()
+    }
+
+    fn note(desk: &mut Desk, listed: &[&str]) -> Vec<ConsumerKey> {
+        let listed = listed.iter().map(|text| key(text)).collect();
+        problem(desk.operations.write(|writing, now| Ok(note_consumers(writing, &listed, now)?))).unwrap()
+    }
+
+    #[test]
+    fn what_is_revoked_is_what_the_selection_holds_for() {
+        let mut desk = Desk::new();
+        let dances = [("a", "ada"), ("a", "bob"), ("b", "ada"), ("b", "bob"), ("a", "ada")];
+        let given: Vec<_> = dances.iter().map(|(consumer, user)| desk.dance(consumer, user)).collect();
+        let ids: Vec<_> = given.iter().map(|given| given.token.id).collect();
+        let of = |id, consumer: Option<&str>, user: Option<&str>| Selection {
+            id,
+            consumer: consumer.map(key),
+            user: user.map(str::to_owned),
+        };
+        assert!(revoke(&mut desk, &of(Some(ids[3]), Some("a"), None)).is_empty());
+        assert!(revoke(&mut desk, &of(None, None, Some("ad"))).is_empty());
+        assert_eq!(revoke(&mut desk, &of(Some(ids[3]), None, None)), [ids[3]]);
+        assert_eq!(revoke(&mut desk, &of(None, Some("a"), Some("ada"))), [ids[0], ids[4]]);
+        assert_eq!(desk.access(given[0].issued.token.reveal(), "a").unwrap_err(), TokenProblem::Revoked);
+        assert_eq!(desk.access(given[2].issued.token.reveal(), "b").unwrap(), given[2].token);
+        let handle = given[0].session_handle.reveal();
+        assert_eq!(desk.renew(given[0].issued.token.reveal(), "a", handle).unwrap_err(), TokenProblem::Revoked);
+        let left = |desk: &Desk, which: &Selection| {
+            desk.index.list(which, desk.now(), 10).iter().map(|token| token.id).collect::<Vec<_>>()
+        };
+        assert_eq!(left(&desk, &Selection::default()), [ids[1], ids[2]]);
+        assert_eq!(left(&desk, &of(None, None, Some("ada"))), [ids[2]]);
+        assert_eq!(left(&desk, &of(None, Some("a"), None)), [ids[1]]);
+        assert!(left(&desk, &of(Some(ids[1]), Some("b"), None)).is_empty());
+        assert_eq!(revoke(&mut desk, &of(None, None, None)), [ids[1], ids[2]]);
+        assert_eq!(desk.index.len(), 0);
+    }
+
+    #[test]
+    fn a_purged_consumer_has_no_tokens_and_gets_none_back() {
+        let mut desk = Desk::new();
+        let (given, other, waiting) = (desk.dance("a", "ada"), desk.dance("b", "ada"), desk.begin("a"));
+        problem(desk.operations.write(|writing, now| Ok(purge(writing, "a", now)?))).unwrap();
+        for desk in [&mut desk.another(), &mut desk] {
+            assert_eq!(desk.access(given.issued.token.reveal(), "a").unwrap_err(), TokenProblem::Unknown);
+            assert_eq!(desk.access(&waiting, "a").unwrap_err(), TokenProblem::Unknown);
+            assert_eq!(desk.exchange(&waiting, "a", None).unwrap_err(), TokenProblem::Unknown);
+            let handle = given.session_handle.reveal();
+            assert_eq!(desk.renew(given.issued.token.reveal(), "a", handle).unwrap_err(), TokenProblem::Unknown);
+            assert_eq!(desk.access(other.issued.token.reveal(), "b").unwrap(), other.token);
+        }
+        let new = desk.dance("a", "ada");
+        assert!(new.token.id > other.token.id);
+    }
+
+    #[test]
+    fn a_consumer_that_is_not_listed_for_a_day_loses_its_tokens() {
+        let mut desk = Desk::new();
+        let (given, waiting) = (desk.dance("a", "ada"), desk.begin("c"));
+        assert!(note(&mut desk, &["b"]).is_empty());
+        desk.clock.advance(ABSENT_FOR.unsigned_abs() - 1);
+        assert!(note(&mut desk, &["b"]).is_empty());
+        let again = desk.dance("a", "ada");
+        assert_eq!(desk.access(again.issued.token.reveal(), "a").unwrap(), again.token);
+        desk.clock.advance(1);
+        assert_eq!(note(&mut desk, &["b"]), [key("a"), key("c")]);
+        for token in [given.issued.token.reveal(), again.issued.token.reveal(), &waiting] {
+            assert_eq!(desk.access(token, "a").unwrap_err(), TokenProblem::Unknown);
+        }
+        assert!(note(&mut desk, &["a", "b"]).is_empty());
+        assert_eq!(desk.access(given.issued.token.reveal(), "a").unwrap_err(), TokenProblem::Unknown);
+    }
+
+    #[test]
+    fn a_consumer_that_is_listed_again_before_that_keeps_them_and_has_a_whole_day_once_more() {
+        let mut desk = Desk::new();
+        let given = desk.dance("a", "ada");
+        for listed in [&[][..], &["a"], &[]] {
+            assert!(note(&mut desk, listed).is_empty());
+            desk.clock.advance(ABSENT_FOR.unsigned_abs() - 1);
+        }
+        assert!(note(&mut desk, &[]).is_empty());
+        assert!(desk.index.live(given.token.id).is_some());
+        desk.clock.advance(1);
+        assert_eq!(note(&mut desk, &[]), [key("a")]);
+        assert!(desk.index.live(given.token.id).is_none());
+    }
+
+    #[test]
+    fn what_another_connection_changes_is_noticed() {
+        let mut desk = Desk::new();
+        let given = desk.dance("a", "ada");
+        let mut other = desk.another();
+        let new = other.dance("a", "bob");
+        let id = Selection { id: Some(given.token.id), ..Selection::default() };
+        assert_eq!(revoke(&mut other, &id), [given.token.id]);
+        assert!(desk.access(given.issued.token.reveal(), "a").is_ok(), "not yet");
+        desk.operations.notice().unwrap();
+        assert_eq!(desk.access(given.issued.token.reveal(), "a").unwrap_err(), TokenProblem::Revoked);
+        assert_eq!(desk.access(new.issued.token.reveal(), "a").unwrap(), new.token);
+        problem(other.operations.write(|writing, now| Ok(purge(writing, "a", now)?))).unwrap();
+        // Whoever writes notices, too.
+        desk.begin("b");
+        assert_eq!(desk.access(new.issued.token.reveal(), "a").unwrap_err(), TokenProblem::Unknown);
+    }
+}

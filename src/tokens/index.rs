@@ -95,6 +95,12 @@ impl Index {
         self.read().by_id.len()
     }
 
+    /// How many tokens of all kinds are known.
+    #[cfg(test)]
+    pub(super) fn known(&self) -> usize {
+        self.by_hash.len()
+    }
+
     /// Takes in what a token has become.
     pub(super) fn put_access(&self, hash: SecretHash, token: AccessToken, problem: Option<TokenProblem>) {
         let mut lists = self.write();

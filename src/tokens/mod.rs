@@ -18,6 +18,8 @@ mod keeper;
 mod model;
 mod operations;
 mod problem;
+#[cfg(test)]
+mod random;
 mod schema;
 mod store;
 mod temporary;

@@ -93,3 +93,80 @@ CREATE TABLE absent_consumer (
     since INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 ";
+
+#[cfg(test)]
+mod tests {
+    use super::super::desk::Desk;
+    use super::super::model::TokenId;
+    use super::*;
+
+    fn number(connection: &Connection, pragma: &str) -> i64 {
+        connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get(0)).unwrap()
+    }
+
+    fn schema(connection: &Connection) -> Vec<String> {
+        let mut all = connection.prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name").unwrap();
+        let texts = all.query_map([], |row| row.get(0)).unwrap();
+        texts.collect::<Result<_, _>>().unwrap()
+    }
+
+    #[test]
+    fn a_new_database_has_the_latest_version_and_stays_as_it_is() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection).unwrap();
+        assert_eq!((number(&connection, "user_version"), number(&connection, "application_id")), (1, APPLICATION));
+        let before = schema(&connection);
+        migrate(&mut connection).unwrap();
+        assert_eq!(schema(&connection), before);
+    }
+
+    #[test]
+    fn a_database_of_version_1_is_what_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tokens.db");
+        Connection::open(&path).unwrap().execute_batch(include_str!("../../tests/data/tokens-1.sql")).unwrap();
+        let mut desk = Desk::of(folder);
+        let connection = Connection::open(&path).unwrap();
+        let mut latest = Connection::open_in_memory().unwrap();
+        migrate(&mut latest).unwrap();
+        assert_eq!(schema(&connection), schema(&latest), "a version that was released is never changed");
+        let token = desk.access("access", "reports").unwrap();
+        assert_eq!((token.id, &*token.user), (TokenId(7), "ada"));
+        assert!(desk.exchange("request", "reports", Some("verifier")).unwrap().token.id > token.id);
+        desk.renew("access", "reports", "handle").unwrap();
+    }
+
+    #[test]
+    fn a_later_version_and_another_programs_file_are_refused_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let ours = format!("PRAGMA application_id = {APPLICATION}");
+        for (number, (make, why)) in [
+            (&*format!("{ours}; PRAGMA user_version = 2; CREATE TABLE later (a)"), "written by a later one"),
+            ("CREATE TABLE a (b)", "another program's"),
+            ("PRAGMA user_version = 1; CREATE TABLE a (b)", "another program's"),
+            ("PRAGMA application_id = 5", "another program's"),
+            (&*format!("{ours}; PRAGMA user_version = -1"), "another program's"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let path = folder.path().join(number.to_string());
+            let mut connection = Connection::open(&path).unwrap();
+            connection.execute_batch(make).unwrap();
+            let before = std::fs::read(&path).unwrap();
+            let refused = migrate(&mut connection).unwrap_err().to_string();
+            assert!(refused.contains(why), "{refused}");
+            assert_eq!(std::fs::read(&path).unwrap(), before);
+        }
+    }
+
+    #[test]
+    fn what_is_no_database_is_refused_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = crate::directory::Directory::make(folder.path()).unwrap();
+        let text = "no database at all\n".repeat(100);
+        std::fs::write(folder.path().join("tokens.db"), &text).unwrap();
+        super::super::database::Database::open_or_make(&state).unwrap_err();
+        assert_eq!(std::fs::read_to_string(folder.path().join("tokens.db")).unwrap(), text);
+    }
+}

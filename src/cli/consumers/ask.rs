@@ -18,7 +18,7 @@ pub(super) fn public_key(option: &str) -> Result<String, Failure> {
 }
 
 /// Whether the answer is yes. Without a terminal it is not asked, and `--yes` is what is missing.
-pub(super) fn confirmed(question: &str) -> Result<bool, Failure> {
+pub(in crate::cli) fn confirmed(question: &str) -> Result<bool, Failure> {
     let answer = first_line(&format!("{question} [y/N] "), "--yes")?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes" | "Yes"))
 }

@@ -1,7 +1,7 @@
 //! `countersign consumers`: the list, from the command line; one file per subcommand.
 
 mod add;
-mod ask;
+pub(super) mod ask;
 mod edit;
 mod import;
 mod keys;
@@ -12,7 +12,7 @@ mod remove;
 mod settings;
 mod show;
 mod view;
-mod words;
+pub(super) mod words;
 
 use clap::{Args, Subcommand};
 

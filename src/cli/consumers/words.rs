@@ -2,10 +2,10 @@
 
 use std::ops::RangeInclusive;
 
-pub(super) use crate::harmless::harmless;
+pub(in crate::cli) use crate::harmless::harmless;
 
 /// How many columns of a terminal a harmless text takes: what Unicode calls wide (UAX #11) takes two. Marks that take none are escaped.
-pub(super) fn width(text: &str) -> usize {
+pub(in crate::cli) fn width(text: &str) -> usize {
     let is_wide = |c: char| WIDE.iter().any(|block| block.contains(&c));
     text.chars().map(|c| if is_wide(c) { 2 } else { 1 }).sum()
 }

@@ -1,0 +1,95 @@
+//! Which state directory a command is about, and which tokens.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::cli::{DEFAULT_CONFIG, Failure};
+use crate::clock::Clock;
+use crate::config::{LogTarget, Source};
+use crate::consumers::ConsumerKey;
+use crate::directory::Directory;
+use crate::observe::{Actor, Audited, Subject, record_of_command};
+use crate::tokens::{AccessToken, StoreFault, TokenFile};
+
+/// `--config FILE` or `--state DIR`
+#[derive(Debug, Args)]
+pub(super) struct Place {
+    /// The configuration of the gateway
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
+    config: PathBuf,
+    /// The state directory, without a configuration
+    #[arg(long, value_name = "DIR", conflicts_with = "config")]
+    state: Option<PathBuf>,
+}
+
+/// The tokens that a command works on.
+pub(super) struct Opened {
+    /// `None`: no gateway has given any.
+    pub(super) file: Option<TokenFile>,
+    path: PathBuf,
+    audit: LogTarget,
+}
+
+impl Place {
+    pub(super) fn open(&self) -> Result<Opened, Failure> {
+        let (path, audit) = self.find()?;
+        let file = match path.try_exists() {
+            Ok(true) => {
+                let state = Directory::make(&path).map_err(|error| unreadable(&path, &error))?;
+                TokenFile::open(&state, Clock::System).map_err(|fault| failure(&path, &fault))?
+            }
+            Ok(false) if self.state.is_some() => {
+                return Err(Failure::new(format!("there is no directory {}", path.display())));
+            }
+            Ok(false) => None,
+            Err(error) => return Err(unreadable(&path, &error)),
+        };
+        Ok(Opened { file, path, audit })
+    }
+
+    fn find(&self) -> Result<(PathBuf, LogTarget), Failure> {
+        if let Some(state) = &self.state {
+            return Ok((state.clone(), LogTarget::Stderr));
+        }
+        let loaded = Source::File(self.config.clone()).load().map_err(|refused| {
+            Failure::new(format!("the configuration cannot be used\n{}", refused.problems))
+                .hint("mend these lines and try again, or name the state directory with --state")
+        })?;
+        Ok((loaded.settings.state_directory, loaded.settings.log.audit))
+    }
+}
+
+impl Opened {
+    /// What is told when the database does not do what it should.
+    pub(super) fn failure(&self, fault: &StoreFault) -> Failure {
+        failure(&self.path, fault)
+    }
+
+    /// A line in the audit log for each token that was revoked.
+    pub(super) fn record(&self, revoked: &[AccessToken]) {
+        let who = Actor::Command(rustix::process::getuid().as_raw());
+        for token in revoked {
+            let id = token.id.to_string();
+            let subject = Subject::AccessToken { id: &id, consumer: token.consumer.as_str(), user: &token.user };
+            if let Err(error) = record_of_command(&self.audit, &Audited::done(who, None, "revoke_token", subject)) {
+                eprintln!("warning: the audit log cannot be written: {error}");
+                return;
+            }
+        }
+    }
+}
+
+fn failure(path: &std::path::Path, fault: &StoreFault) -> Failure {
+    Failure::new(format!("{}: {fault}", path.display())).hint("run this as root or as the gateway's user; nothing was changed")
+}
+
+fn unreadable(path: &std::path::Path, error: &std::io::Error) -> Failure {
+    Failure::new(format!("cannot open {}: {error}", path.display())).hint("run this as root or as the gateway's user")
+}
+
+/// A consumer's key as an argument.
+pub(super) fn parse_consumer(text: &str) -> Result<ConsumerKey, String> {
+    ConsumerKey::new(text)
+        .ok_or_else(|| format!("a consumer's key has 1 to {} bytes, and no control characters", ConsumerKey::MAX))
+}
