@@ -30,6 +30,8 @@ pub(super) struct Secret {
 pub(super) struct Unreadable {
     pub(super) why: String,
     pub(super) hint: &'static str,
+    /// It may be readable the next moment, and look no different from outside.
+    passes: bool,
 }
 
 impl CredentialFiles {
@@ -43,9 +45,10 @@ impl CredentialFiles {
         self.read.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
     }
 
-    /// Whether one of them could not be read.
-    pub(super) fn has_unreadable(&self) -> bool {
-        self.read.lock().unwrap_or_else(PoisonError::into_inner).values().any(Result::is_err)
+    /// Whether one of them could not be read for a reason that may pass unseen.
+    pub(super) fn is_to_be_read_again(&self) -> bool {
+        let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        read.values().any(|content| content.as_ref().is_err_and(|unreadable| unreadable.passes))
     }
 
     /// A number for what is in these files.
@@ -72,18 +75,20 @@ fn content_of(path: &Path) -> Content {
             io::ErrorKind::PermissionDenied => "let the user that the gateway runs as read it",
             _ => "",
         };
-        Unreadable { why: format!("can't be read: {error}"), hint }
+        // Without a hint: no descriptor was left, a network file system was away.
+        Unreadable { why: format!("can't be read: {error}"), hint, passes: hint.is_empty() }
     };
     // Asked before the file is opened: opening a named pipe waits for a writer.
     let found = fs::metadata(path).map_err(unreadable)?;
     if !found.is_file() {
-        return Err(Unreadable { why: "is no regular file".to_owned(), hint: "name a file with the credential in it" });
+        let hint = "name a file with the credential in it";
+        return Err(Unreadable { why: "is no regular file".to_owned(), hint, passes: false });
     }
     let mut bytes = Vec::new();
     fs::File::open(path).and_then(|file| file.take(MAX_SIZE + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
     if bytes.len() as u64 > MAX_SIZE {
         let why = format!("is longer than {MAX_SIZE} bytes");
-        return Err(Unreadable { why, hint: "write the credential and nothing else into it" });
+        return Err(Unreadable { why, hint: "write the credential and nothing else into it", passes: false });
     }
     Ok(Arc::new(Secret { bytes: bytes.into(), open_to_others: open_to_others(&found) }))
 }

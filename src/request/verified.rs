@@ -301,14 +301,18 @@ impl SignedRequest {
         let mut values = self.parameters.values(name).filter(|(source, _)| *source != Source::Header);
         let rejected = || {
             let rejected = RejectedParameters::named(&self.parameters, [name]);
-            Refusal::ParameterRejected { name, expected: "one user's name", rejected }
+            Refusal::ParameterRejected { name, expected: "one user's name of at most 255 bytes", rejected }
         };
         let Some((_, value)) = values.next() else { return Ok(None) };
         let user = String::from_utf8(value.into_owned()).map_err(|_| rejected())?;
-        let single = values.next().is_none() && !user.is_empty() && !user.chars().any(char::is_control);
-        if single { Ok(Some(user)) } else { Err(rejected()) }
+        let is_name = !user.is_empty() && user.len() <= MAX_USER && !user.chars().any(char::is_control);
+        if is_name && values.next().is_none() { Ok(Some(user)) } else { Err(rejected()) }
     }
 }
+
+/// The longest user name that a consumer may name, in bytes. The old providers' columns held so much; it goes into a header, where
+/// each byte may take three, and servers take lines of 8 KiB by default.
+const MAX_USER: usize = 255;
 
 fn nonce_refusal(refused: NonceRefused, with: Verifier<'_>) -> Refusal {
     let settings = with.settings;

@@ -15,6 +15,7 @@ mod starting;
 #[path = "../support/mod.rs"]
 mod support;
 mod tunnels;
+mod two_legged;
 
 use support::{Gateway, Response, Signing};
 

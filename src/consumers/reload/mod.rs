@@ -215,7 +215,7 @@ impl Reloader {
         let read = files::read(&settings.consumers, policy.max_size);
         let texts = consumers_content(&read, &policy);
         let content = (texts, policy.credential_files.fingerprint(&self.credential_paths));
-        self.unread |= read.is_err() || policy.credential_files.has_unreadable();
+        self.unread |= read.is_err() || policy.credential_files.is_to_be_read_again();
         if self.consumers_content.replace(content) == Some(content) {
             return (kept, None);
         }
