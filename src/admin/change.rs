@@ -3,12 +3,12 @@
 //!
 //! `countersign consumers` goes its own way to the same editor; the running gateway notices that by the file.
 
-use std::io;
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::author::Author;
+use super::tokens::Ending;
 use super::{Admin, Peer};
 use crate::consumers::Consumer;
 use crate::consumers::edit::{Change, Draft, EditError, Editor, Revision, Rules, Written};
@@ -23,6 +23,8 @@ pub struct Changed {
     pub written: Written,
     /// Whether it counts already.
     pub live: Live,
+    /// How many access tokens ended with it.
+    pub ended: usize,
 }
 
 /// Whether the gateway goes by what is written.
@@ -42,7 +44,7 @@ pub enum Live {
 /// [`EditError`]; nothing was written then.
 pub async fn add(admin: &Admin, actor: Actor<'_>, peer: Peer, draft: Draft) -> Result<Changed, EditError> {
     let key = draft.key.clone();
-    make(admin, actor, peer, "add_consumer", key, move |editor, _| editor.add(&draft)).await
+    make(admin, actor, peer, "add_consumer", key, move |editor, _| editor.add(&draft).into()).await
 }
 
 /// Changes a consumer; with a revision, only if its file is still that one.
@@ -57,10 +59,14 @@ pub async fn edit(
     changes: Change,
     seen: Option<Revision>,
 ) -> Result<Changed, EditError> {
-    make(admin, actor, peer, "edit_consumer", key.to_owned(), move |editor, key| editor.edit(key, &changes, seen.as_ref())).await
+    let step = move |editor: &Editor, key: &str| editor.edit(key, &changes, seen.as_ref()).into();
+    make(admin, actor, peer, "edit_consumer", key.to_owned(), step).await
 }
 
 /// Removes a consumer; with a revision, only if its file is still that one.
+///
+/// Its tokens end first. The other way round, a fault between the two would leave tokens of a consumer that is gone, and whoever is
+/// given its key next would have them.
 ///
 /// # Errors
 /// [`EditError`]; nothing was written then.
@@ -71,7 +77,13 @@ pub async fn remove(
     key: &str,
     seen: Option<Revision>,
 ) -> Result<Changed, EditError> {
-    make(admin, actor, peer, "remove_consumer", key.to_owned(), move |editor, key| editor.remove(key, seen.as_ref())).await
+    let mut ending = Ending::of(admin, key);
+    let step = move |editor: &Editor, key: &str| {
+        let end_tokens = || ending.as_mut().map_or(Ok(()), Ending::end).map_err(EditError::TokensKept);
+        let written = editor.remove_after(key, seen.as_ref(), end_tokens);
+        Attempt { written, ending }
+    };
+    make(admin, actor, peer, "remove_consumer", key.to_owned(), step).await
 }
 
 /// Has the files read, whether they changed or not; `None`: they are still being read.
@@ -91,8 +103,7 @@ pub fn editor(admin: &Admin) -> Editor {
 /// # Errors
 /// That of the work, or that it ended early.
 pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, EditError> + Send + 'static) -> Result<T, EditError> {
-    let unfinished = |_| EditError::Io { path: PathBuf::new(), error: io::Error::other("this was begun and not finished") };
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(unfinished(error)))
+    tokio::task::spawn_blocking(work).await.unwrap_or(Err(EditError::Unfinished))
 }
 
 /// All of it goes on when whoever asked hangs up. Nothing is written while the audit log takes no lines; should it stop doing so
@@ -103,17 +114,35 @@ async fn make(
     peer: Peer,
     action: &'static str,
     key: String,
-    step: impl FnOnce(&Editor, &str) -> Result<Written, EditError> + Send + 'static,
+    step: impl FnOnce(&Editor, &str) -> Attempt + Send + 'static,
 ) -> Result<Changed, EditError> {
     let (editor, audit, reloading, author) = (editor(admin), admin.audit.clone(), admin.reloading.clone(), Author::of(actor));
     blocking(move || {
         audit.check().map_err(|error| EditError::Io { path: "the audit log".into(), error })?;
-        let written = step(&editor, &key);
-        let refused = written.as_ref().err().map(reason);
-        audit.record(&audited(author.actor(), peer.address(), action, &key, &written, refused.as_deref()));
-        written.map(|written| Changed { written, live: live(&reloading) })
+        let Attempt { written, ending } = step(&editor, &key);
+        let (refused, ended) = (written.as_ref().err().map(reason), ending.as_ref().and_then(Ending::ended));
+        let line = audited(author.actor(), peer.address(), action, &key, &written, refused.as_deref());
+        audit.record(&Audited { ended, ..line });
+        let written = written?;
+        let live = live(&reloading);
+        if let Some(ending) = ending {
+            ending.end_once_more();
+        }
+        Ok(Changed { written, live, ended: ended.unwrap_or(0) })
     })
     .await
+}
+
+/// What became of a change, and of the tokens that end with it, which may have ended though nothing was written.
+struct Attempt {
+    written: Result<Written, EditError>,
+    ending: Option<Ending>,
+}
+
+impl From<Result<Written, EditError>> for Attempt {
+    fn from(written: Result<Written, EditError>) -> Self {
+        Self { written, ending: None }
+    }
 }
 
 /// What the audit log has of a change; `refused` is the [`reason`] why it was not made.
@@ -160,34 +189,6 @@ fn live(reloading: &ReloadAsker) -> Live {
 
 fn read(reloading: &ReloadAsker) -> Option<Reloaded> {
     reloading.reload_now().recv_timeout(READ_WITHIN).ok()
-}
-
-/// An [`Actor`] that outlives its request.
-enum Author {
-    Nobody,
-    User(String),
-    Token(String),
-    Command(u32),
-}
-
-impl Author {
-    fn of(actor: Actor<'_>) -> Self {
-        match actor {
-            Actor::Nobody => Self::Nobody,
-            Actor::User(name) => Self::User(name.to_owned()),
-            Actor::Token(name) => Self::Token(name.to_owned()),
-            Actor::Command(uid) => Self::Command(uid),
-        }
-    }
-
-    fn actor(&self) -> Actor<'_> {
-        match self {
-            Self::Nobody => Actor::Nobody,
-            Self::User(name) => Actor::User(name),
-            Self::Token(name) => Actor::Token(name),
-            Self::Command(uid) => Actor::Command(*uid),
-        }
-    }
 }
 
 /// A list of 100,000 is read in a second or two; below what the listener gives an answer.

@@ -6,6 +6,7 @@
 mod account;
 mod api;
 mod assets;
+mod author;
 pub mod change;
 mod connection;
 mod consumers;
@@ -26,6 +27,7 @@ pub mod session;
 mod set_up;
 mod sign_in;
 mod socket;
+mod tokens;
 mod words;
 
 use std::io;

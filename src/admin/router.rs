@@ -3,7 +3,9 @@
 use axum::{Router, middleware};
 use http::StatusCode;
 
-use super::{Admin, account, api, assets, consumers, files, guard, health, metrics, refusals, same_origin, set_up, sign_in};
+use super::{
+    Admin, account, api, assets, consumers, files, guard, health, metrics, refusals, same_origin, set_up, sign_in, tokens,
+};
 
 /// All routes, guarded.
 pub(super) fn router(admin: Admin) -> Router {
@@ -16,6 +18,7 @@ pub(super) fn router(admin: Admin) -> Router {
         .merge(account::routes())
         .merge(consumers::routes())
         .merge(files::routes())
+        .merge(tokens::routes())
         .merge(refusals::routes())
         .merge(api::routes())
         .fallback(nothing_here)

@@ -20,6 +20,8 @@ pub struct SignedIn {
     pub user: UserName,
     /// What each form of the session has in it; [`super::forms::Submission`] looks for it.
     pub csrf: Secret,
+    /// Whether the gateway gives tokens, so that there is a page about them.
+    pub has_dance: bool,
 }
 
 impl SignedIn {
@@ -30,7 +32,7 @@ impl SignedIn {
 
     pub(super) fn find(headers: &HeaderMap, admin: &Admin) -> Option<Self> {
         let Live { user, csrf } = admin.accounts.session(cookies::find(headers, cookies::SESSION)?)?;
-        Some(Self { user, csrf })
+        Some(Self { user, csrf, has_dance: admin.shared.gateway.tokens.is_some() })
     }
 }
 
@@ -74,7 +76,7 @@ impl FromRequestParts<Admin> for ApiCaller {
                 unauthorized("the token is unknown", "countersign admin list shows all tokens, add-token makes one")
             });
         }
-        let Some(SignedIn { user, csrf }) = SignedIn::find(&parts.headers, admin) else {
+        let Some(SignedIn { user, csrf, .. }) = SignedIn::find(&parts.headers, admin) else {
             return Err(unauthorized(
                 "nobody is signed in",
                 "send Authorization: Bearer TOKEN; countersign admin add-token makes one",

@@ -33,6 +33,11 @@ pub(super) fn moment(time: Timestamp) -> String {
     formatted(time, "%Y-%m-%d %H:%M:%S UTC")
 }
 
+/// `2026-11-28 15:30`, in UTC.
+pub(super) fn minute(time: Timestamp) -> String {
+    formatted(time, "%Y-%m-%d %H:%M")
+}
+
 /// `2026-11-28`, in UTC.
 pub(super) fn date(time: Timestamp) -> String {
     formatted(time, "%Y-%m-%d")

@@ -36,6 +36,8 @@ pub struct Audited<'a> {
     pub after: Option<String>,
     /// The consumer's settings that are others now, by their names in the file.
     pub changed: Vec<&'static str>,
+    /// How many access tokens ended with it; `None`: it is not about tokens.
+    pub ended: Option<usize>,
     /// Why it was refused; `None`: it was done.
     pub refused: Option<&'a str>,
 }
@@ -64,21 +66,21 @@ pub enum Subject<'a> {
     User(&'a str),
     /// An API token, by its name.
     Token(&'a str),
-    /// An access token of a consumer, by its number, and the user that it stands for.
-    AccessToken {
-        /// What `countersign tokens list` shows.
-        id: &'a str,
-        /// The consumer's key.
-        consumer: &'a str,
-        /// The user's name, as the backend knows it.
-        user: &'a str,
+    /// Users' access tokens: all that what is given holds for.
+    AccessTokens {
+        /// The one with this number, as `countersign tokens list` shows it.
+        id: Option<&'a str>,
+        /// Those of the consumer with this key.
+        consumer: Option<&'a str>,
+        /// Those of this user.
+        user: Option<&'a str>,
     },
 }
 
 impl<'a> Audited<'a> {
     /// Something that was done, with nothing more to say about it.
     pub fn done(who: Actor<'a>, from: Option<IpAddr>, action: &'static str, subject: Subject<'a>) -> Self {
-        Self { who, from, action, subject, before: None, after: None, changed: Vec::new(), refused: None }
+        Self { who, from, action, subject, before: None, after: None, changed: Vec::new(), ended: None, refused: None }
     }
 
     /// As [`Self::done`], but it was not.
@@ -112,6 +114,7 @@ impl<'a> Audited<'a> {
             before: self.before.as_deref(),
             after: self.after.as_deref(),
             changed: &self.changed,
+            ended: self.ended,
             result: if self.refused.is_some() { "refused" } else { "done" },
             reason: self.refused.map(OneLine),
         }
@@ -126,7 +129,7 @@ impl<'a> Subject<'a> {
             Self::Consumer(key) => (Some(key), None, None),
             Self::User(name) => (None, Some(name), None),
             Self::Token(name) => (None, None, Some(name)),
-            Self::AccessToken { id, consumer, user } => (Some(consumer), Some(user), Some(id)),
+            Self::AccessTokens { id, consumer, user } => (consumer, user, id),
         }
     }
 }
@@ -151,6 +154,8 @@ struct Line<'a> {
     after: Option<&'a str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     changed: &'a [&'static str],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended: Option<usize>,
     result: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<OneLine<'a>>,
@@ -244,6 +249,19 @@ mod tests {
         let text = serde_json::to_string(&refused.line("T")).unwrap();
         let expected = r#"{"time":"T","audit":"sign_in","by":"page","who":null,"from":null,"user":"x","result":"refused","reason":"wrong name or password"}"#;
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_line_about_users_tokens_says_whose_they_were_and_how_many_ended() {
+        let of = |id, consumer, user, ended| {
+            let which = Subject::AccessTokens { id, consumer, user };
+            let revoked = Audited { ended, ..Audited::done(Actor::Token("ops"), None, "revoke_tokens", which) };
+            serde_json::to_string(&revoked.line("T")).unwrap()
+        };
+        let expected = r#"{"time":"T","audit":"revoke_tokens","by":"api","who":"ops","from":null,"consumer":"app","user":"fred","ended":2,"result":"done"}"#;
+        assert_eq!(of(None, Some("app"), Some("fred"), Some(2)), expected);
+        let expected = r#"{"time":"T","audit":"revoke_tokens","by":"api","who":"ops","from":null,"token":"7","result":"done"}"#;
+        assert_eq!(of(Some("7"), None, None, None), expected);
     }
 
     #[test]

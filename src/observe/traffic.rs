@@ -154,7 +154,7 @@ impl Counts {
 }
 
 /// All verdicts of the access log, the frequent ones first; the last stands for one that is missing here.
-const VERDICTS: [&str; 35] = [
+const VERDICTS: [&str; 41] = [
     "admitted",
     "anonymous",
     "no_credentials",
@@ -169,6 +169,12 @@ const VERDICTS: [&str; 35] = [
     "version_rejected",
     "signature_method_rejected",
     "token_rejected",
+    "token_expired",
+    "token_revoked",
+    "token_used",
+    "permission_unknown",
+    "tokens_unavailable",
+    "method_not_allowed",
     "rate_limited",
     "too_many_failures",
     "bad_head",
@@ -223,7 +229,12 @@ mod tests {
         let facts = source.split("fn facts(").nth(1).and_then(|rest| rest.split("\n    }\n").next()).unwrap();
         let codes: Vec<&str> = facts.split('"').skip(1).step_by(2).collect();
         assert!(codes.len() > 25, "{codes:?}");
-        for code in codes {
+        // A token's problems have their codes in a file of their own.
+        let source = include_str!("../tokens/problem.rs");
+        let of_tokens = source.split("fn code(").nth(1).and_then(|rest| rest.split("\n    }\n").next()).unwrap();
+        let of_tokens: Vec<&str> = of_tokens.split('"').skip(1).step_by(2).collect();
+        assert!(of_tokens.len() > 5, "{of_tokens:?}");
+        for code in codes.into_iter().chain(of_tokens) {
             assert!(VERDICTS.contains(&code), "{code} would be counted as other");
         }
     }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests: whatever goes wrong here ends one")]
 
 mod accounts_cli;
+mod allowed;
 mod api;
 mod api_refusals;
 mod browser;
@@ -24,3 +25,4 @@ mod setup;
 mod signing_in;
 #[path = "../support/mod.rs"]
 mod support;
+mod tokens;

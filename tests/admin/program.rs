@@ -82,10 +82,13 @@ impl Program {
     #[track_caller]
     fn check(&self, method: &str, path: &str, answer: &Answer) {
         let path = path.split('?').next().unwrap();
-        let described = match path.strip_prefix("/api/v1/consumers/") {
-            Some(_) => &self.description["paths"]["/api/v1/consumers/{key}"],
-            None => &self.description["paths"][path],
+        let below = |parent: &str| path.strip_prefix(parent).is_some();
+        let described = match path {
+            _ if below("/api/v1/consumers/") => "/api/v1/consumers/{key}",
+            _ if below("/api/v1/tokens/") => "/api/v1/tokens/{id}",
+            path => path,
         };
+        let described = &self.description["paths"][described];
         let response = &described[method.to_lowercase()]["responses"][answer.status.to_string()];
         // What stands for no operation is refused without a description.
         let schema = match (response.is_null(), answer.status) {

@@ -6,13 +6,17 @@ use std::process::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::allowed::{App, DANCE};
 use crate::browser::Site;
 use crate::program::Program;
-use crate::support::tools;
+use crate::support::{CONSUMER, RSA_2048, tools};
 
 #[test]
 fn every_answer_to_any_request_is_described_and_none_is_the_servers_fault() {
-    let site = Site::without_users();
+    let site = Site::with(|builder| builder.setting(DANCE));
+    for user in ["fred", "gina"] {
+        App::new(CONSUMER, &RSA_2048).allowed_by(&site.gateway, user);
+    }
     let program = Program::at(&site);
     let examples = if std::env::var_os("COUNTERSIGN_LONG").is_some() { "300" } else { "50" };
     let (elsewhere, report) = (TempDir::new().unwrap(), site.gateway.folder().join("schemathesis.json"));
@@ -25,7 +29,7 @@ fn every_answer_to_any_request_is_described_and_none_is_the_servers_fault() {
     let output = command.arg("--report-json-path").arg(&report).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
-    assert!(said.contains("9 selected / 9 total"), "{said}");
+    assert!(said.contains("12 selected / 12 total"), "{said}");
 
     // It got past the door, and into the file.
     let done = site.audit().into_iter().filter(|line| line["result"] == "done").count();

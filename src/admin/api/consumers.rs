@@ -134,6 +134,7 @@ fn done(status: StatusCode, verb: &'static str, changed: &Changed) -> Response {
         "fingerprints_before": view::fingerprints(written.before.as_deref()),
         "fingerprints": view::fingerprints(written.after.as_deref()),
         "warnings": refused::views(&written.warnings),
+        "tokens_ended": changed.ended,
     });
     // What was removed has no tag any more.
     let tag = written.after.as_ref().map(|_| tag(written.revision));

@@ -10,6 +10,7 @@ mod refused;
 mod reload;
 mod sent;
 mod settings;
+mod tokens;
 mod view;
 
 use axum::Router;
@@ -31,12 +32,14 @@ pub(super) fn routes() -> Router<Admin> {
 type Route = (&'static str, fn() -> MethodRouter<Admin>);
 
 /// Below [`PREFIX`].
-const ROUTES: [Route; 5] = [
+const ROUTES: [Route; 7] = [
     ("/consumers", consumers::all),
     ("/consumers/{key}", consumers::one),
     ("/keys/check", keys::check),
     ("/reload", reload::routes),
     ("/refusals", refusals::routes),
+    ("/tokens", tokens::all),
+    ("/tokens/{id}", tokens::one),
 ];
 
 const PREFIX: &str = "/api/v1";

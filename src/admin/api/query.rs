@@ -30,6 +30,7 @@ pub(super) fn limit(asked: Option<usize>, default: usize, most: usize) -> Result
     }
 }
 
-fn bad_query(detail: &str) -> ProblemDocument {
+/// What cannot be meant by a query.
+pub(super) fn bad_query(detail: &str) -> ProblemDocument {
     ProblemDocument::new(StatusCode::BAD_REQUEST, "bad_query", detail)
 }

@@ -21,6 +21,8 @@ pub(super) fn refused(error: &EditError, on_condition: bool) -> ProblemDocument 
         EditError::UnknownKey { .. } => (StatusCode::NOT_FOUND, "unknown_consumer"),
         EditError::Busy(_) => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
         EditError::Io { .. } => (StatusCode::SERVICE_UNAVAILABLE, "failed"),
+        EditError::TokensKept(_) => (StatusCode::SERVICE_UNAVAILABLE, "tokens_kept"),
+        EditError::Unfinished => (StatusCode::SERVICE_UNAVAILABLE, "unfinished"),
     };
     match error {
         EditError::Problems(problems) => with_problems(ProblemDocument::new(status, code, INVALID), problems),

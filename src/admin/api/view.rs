@@ -54,6 +54,7 @@ fn activity(consumer: &Consumer, now: Moment) -> Value {
     json!({ "last_used": last_used.and_then(moment), "requests": requests, "refusals": refusals })
 }
 
-fn moment(time: Timestamp) -> Option<String> {
+/// As answers have it, in UTC; `None`: beyond all years.
+pub(super) fn moment(time: Timestamp) -> Option<String> {
     jiff::Timestamp::from_second(i64::try_from(time.seconds()).ok()?).ok().map(|time| time.to_string())
 }

@@ -13,6 +13,7 @@ pub(super) struct FormView {
     pub(super) keys: Vec<KeyField>,
     pub(super) methods: Vec<MethodChoice>,
     pub(super) default_methods: String,
+    pub(super) three_legged_hint: &'static str,
     pub(super) reveals: Vec<RevealChoice>,
 }
 
@@ -83,6 +84,7 @@ impl FormView {
             keys: key_fields(&form, &errors, keys),
             methods: SignatureMethod::ALL.map(|method| MethodChoice::of(method, &form)).into(),
             default_methods: default_methods.collect::<Vec<_>>().join(", "),
+            three_legged_hint: if admin.shared.gateway.tokens.is_some() { USERS_ALLOW } else { NO_DANCE },
             reveals: REVEALS.map(|(value, text)| RevealChoice { value, text, selected: value == form.reveal }).into(),
             form,
             errors,
@@ -171,6 +173,10 @@ const OTHER: (&str, &str) = (
     "Another Public Key",
     "While a key is rolled over, the consumer may sign with each of them; empty a field to take its key out",
 );
+
+const USERS_ALLOW: &str = "Users can give the consumer tokens, with which it acts in their name";
+const NO_DANCE: &str =
+    "Users could give the consumer tokens, but this gateway gives none: its configuration has no section oauth";
 
 const REVEALS: [(&str, &str); 4] = [
     ("", "As the configuration says"),

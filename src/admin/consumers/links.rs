@@ -9,6 +9,8 @@ pub(super) struct Links {
     pub(super) remove: String,
     /// What was refused to it lately.
     pub(super) refusals: String,
+    /// What users have allowed it.
+    pub(super) tokens: String,
 }
 
 impl Links {
@@ -19,12 +21,13 @@ impl Links {
             edit: to("/consumers/edit"),
             remove: to("/consumers/remove"),
             refusals: link("/refusals", &[("consumer", key)]),
+            tokens: link("/tokens", &[("consumer", key)]),
         }
     }
 }
 
 /// A path with a query. A consumer key never stands in the path: to browsers `..` is a step up there, even as `%2e%2e`.
-pub(super) fn link(path: &str, query: &[(&str, &str)]) -> String {
+pub(in crate::admin) fn link(path: &str, query: &[(&str, &str)]) -> String {
     let mut encoded = Serializer::new(String::new());
     query.iter().filter(|(_, value)| !value.is_empty()).for_each(|(name, value)| {
         encoded.append_pair(name, value);

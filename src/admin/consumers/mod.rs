@@ -30,6 +30,8 @@ use super::session::SignedIn;
 use super::words::{sentence, shown};
 use crate::consumers::edit::{EditError, Entry};
 
+pub(super) use links::link;
+
 /// `/`, `/consumers/…`
 pub(super) fn routes() -> Router<Admin> {
     Router::new()
@@ -66,7 +68,9 @@ fn status(error: &EditError) -> StatusCode {
         EditError::Conflict(_) | EditError::KeyTaken { .. } => StatusCode::CONFLICT,
         EditError::ReadOnly(_) => StatusCode::FORBIDDEN,
         EditError::UnknownKey { .. } => StatusCode::NOT_FOUND,
-        EditError::Busy(_) | EditError::Io { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        EditError::Busy(_) | EditError::Io { .. } | EditError::TokensKept(_) | EditError::Unfinished => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
     }
 }
 
@@ -81,5 +85,7 @@ fn title(error: &EditError) -> &'static str {
         EditError::ByHand { .. } => "This has to be done by hand",
         EditError::Busy(_) => "Somebody else is editing",
         EditError::Io { .. } => "The files cannot be read or written",
+        EditError::TokensKept(_) => "Its access tokens cannot be ended",
+        EditError::Unfinished => "This may be done, or not",
     }
 }

@@ -7,16 +7,18 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use super::super::Admin;
+use super::super::change::{blocking, editor};
 use super::super::layout::{Layout, Section};
 use super::super::page::page;
 use super::super::session::SignedIn;
-use super::super::words::shown;
+use super::super::tokens;
+use super::super::words::{sentence, shown};
 use super::draft::ConsumerForm;
 use super::key::KeyView;
 use super::links::Links;
 use super::state::ConsumerState;
 use super::usage::Usage;
-use super::{failed, find, place};
+use super::{failed, place};
 use crate::consumers::edit::Entry;
 
 /// Which consumer, and what was just done to it.
@@ -37,8 +39,12 @@ struct ShowPage {
     in_force: bool,
     done: Option<&'static str>,
     read_only: Option<String>,
+    /// What should be known about the entry, though it can be used.
+    warnings: Vec<String>,
     facts: Vec<Fact>,
     usage: Usage,
+    /// `None`: the gateway gives no tokens.
+    tokens: Option<usize>,
     reports: Vec<KeyView>,
     links: Links,
 }
@@ -51,8 +57,9 @@ pub(super) struct Fact {
 }
 
 pub(super) async fn show(State(admin): State<Admin>, signed_in: SignedIn, Query(query): Query<ShowQuery>) -> Response {
-    let entry = match find(&admin, &query.key).await {
-        Ok(entry) => entry,
+    let (reader, key) = (editor(&admin), query.key);
+    let (entry, warnings) = match blocking(move || reader.look_at(&key)).await {
+        Ok(found) => found,
         Err(error) => return failed(&signed_in, &error),
     };
     let consumer = &entry.consumer;
@@ -63,8 +70,10 @@ pub(super) async fn show(State(admin): State<Admin>, signed_in: SignedIn, Query(
         state: ConsumerState::of(consumer, admin.clock().wall()),
         in_force: admin.policy().consumers.get(&entry.key) == Some(consumer),
         done: done(&query.done),
-        facts: facts(&entry, &form),
+        warnings: warnings.iter().map(|warning| sentence(&shown(&warning.message))).collect(),
+        facts: facts(&admin, &entry, &form),
         usage: Usage::of(&admin, &entry.key),
+        tokens: tokens::number_of(&admin, &entry.key).await,
         reports: form.public_keys.iter().map(|text| KeyView::of(&admin, text, Some(&entry.key))).collect(),
         links: Links::to(&entry.key),
         read_only: entry.read_only,
@@ -81,7 +90,7 @@ fn done(word: &str) -> Option<&'static str> {
     }
 }
 
-fn facts(entry: &Entry, form: &ConsumerForm) -> Vec<Fact> {
+fn facts(admin: &Admin, entry: &Entry, form: &ConsumerForm) -> Vec<Fact> {
     let consumer = &entry.consumer;
     let methods = consumer.signature_methods.iter().map(|method| method.name()).collect::<Vec<_>>().join(", ");
     let mut facts = vec![
@@ -90,7 +99,7 @@ fn facts(entry: &Entry, form: &ConsumerForm) -> Vec<Fact> {
         Fact::code("Callback URL", &form.callback_url),
         Fact::text("Signature methods", &methods),
         Fact::text("2-Legged OAuth", &two_legged(form)),
-        Fact::text("3-Legged OAuth", if form.three_legged { "allowed" } else { "not allowed" }),
+        Fact::text("3-Legged OAuth", three_legged(form, admin.shared.gateway.tokens.is_some())),
         Fact::code("What it may reach", &form.allow),
         Fact::code("Where it may come from", &form.allow_from),
         Fact::text("Requests at most", &rate(form)),
@@ -111,6 +120,16 @@ fn two_legged(form: &ConsumerForm) -> String {
     let user = if form.execute_as.is_empty() { "without a user".to_owned() } else { format!("as {}", form.execute_as) };
     let impersonation = if form.impersonation { ", and as a user that it names" } else { "" };
     format!("allowed, {user}{impersonation}")
+}
+
+/// What the entry says, and what that means here.
+fn three_legged(form: &ConsumerForm, has_dance: bool) -> &'static str {
+    match (form.three_legged, has_dance) {
+        (true, true) => "allowed: users can give it tokens",
+        (true, false) => "allowed, but this gateway gives no tokens: its configuration has no section oauth",
+        (false, true) => "not allowed: it gets no tokens, and those that it has are refused",
+        (false, false) => "not allowed",
+    }
 }
 
 fn rate(form: &ConsumerForm) -> String {

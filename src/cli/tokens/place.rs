@@ -71,7 +71,8 @@ impl Opened {
         let who = Actor::Command(rustix::process::getuid().as_raw());
         for token in revoked {
             let id = token.id.to_string();
-            let subject = Subject::AccessToken { id: &id, consumer: token.consumer.as_str(), user: &token.user };
+            let subject =
+                Subject::AccessTokens { id: Some(&id), consumer: Some(token.consumer.as_str()), user: Some(&token.user) };
             if let Err(error) = record_of_command(&self.audit, &Audited::done(who, None, "revoke_token", subject)) {
                 eprintln!("warning: the audit log cannot be written: {error}");
                 return;

@@ -65,10 +65,20 @@ impl Editor {
     /// # Errors
     /// [`EditError::UnknownKey`], [`EditError::Problems`]
     pub fn find(&self, key: &str) -> Result<Entry, EditError> {
+        self.look_at(key).map(|(entry, _)| entry)
+    }
+
+    /// One consumer, and what somebody should know about it.
+    ///
+    /// # Errors
+    /// [`EditError::UnknownKey`], [`EditError::Problems`]
+    pub fn look_at(&self, key: &str) -> Result<(Entry, Vec<Problem>), EditError> {
         let snapshot = self.read()?;
         let loaded = snapshot.load(&self.policy())?;
         let found = self.entry_now(&snapshot, &loaded, key);
-        found.ok_or_else(|| EditError::UnknownKey { key: key.to_owned(), near: snapshot.nearest(key) })
+        let entry = found.ok_or_else(|| EditError::UnknownKey { key: key.to_owned(), near: snapshot.nearest(key) })?;
+        let warnings = about(loaded.warnings, key, &entry.file, entry.line);
+        Ok((entry, warnings))
     }
 
     /// Adds a consumer: at the end of the file, or in a folder in a file of its own.
@@ -117,6 +127,19 @@ impl Editor {
     /// # Errors
     /// [`EditError`]
     pub fn remove(&self, key: &str, revision: Option<&Revision>) -> Result<Written, EditError> {
+        self.remove_after(key, revision, || Ok(()))
+    }
+
+    /// As [`Self::remove`], but does something else before, once nothing stands against it any more but the disk.
+    ///
+    /// # Errors
+    /// [`EditError`], or that of what is to be done before.
+    pub fn remove_after(
+        &self,
+        key: &str,
+        revision: Option<&Revision>,
+        before: impl FnOnce() -> Result<(), EditError>,
+    ) -> Result<Written, EditError> {
         let _lock = self.lock()?;
         let snapshot = self.read()?;
         let found = self.writable(&snapshot, key, revision)?;
@@ -127,7 +150,7 @@ impl Editor {
         }
         let text = apply(document, Step::Remove(found.index)).map_err(|error| self.rather_problems(&snapshot, error))?;
         let fate = if self.may_go(&snapshot, document, &text) { FileFate::Deleted } else { FileFate::Changed };
-        self.write(&snapshot, Some(document), document.with_text(text), fate, key)
+        self.write_after(&snapshot, Some(document), document.with_text(text), fate, key, before)
     }
 
     fn policy(&self) -> LoadPolicy<'_> {
@@ -229,7 +252,6 @@ impl Editor {
         Ok(Written { key: key.to_owned(), file, line, fate, before: consumer.clone(), after: consumer, revision, warnings })
     }
 
-    /// Checks the list with the new text in it, and puts that in its place.
     fn write(
         &self,
         before: &Snapshot,
@@ -237,6 +259,19 @@ impl Editor {
         new: Document,
         fate: FileFate,
         key: &str,
+    ) -> Result<Written, EditError> {
+        self.write_after(before, old, new, fate, key, || Ok(()))
+    }
+
+    /// Checks the list with the new text in it, and puts that in its place, after `last`.
+    fn write_after(
+        &self,
+        before: &Snapshot,
+        old: Option<&Document>,
+        new: Document,
+        fate: FileFate,
+        key: &str,
+        last: impl FnOnce() -> Result<(), EditError>,
     ) -> Result<Written, EditError> {
         let was = before.load(&self.policy()).ok();
         let after = before.with(&new, fate);
@@ -247,6 +282,7 @@ impl Editor {
         if let Some(old) = old {
             self.check_still_there(old, &place.real, key)?;
         }
+        last()?;
         place.commit(&new.bytes(), fate)?;
         let place = after.find(key).map(|found| after.line(found.document, found.index));
         let line = place.or_else(|| before.find(key).map(|found| before.line(found.document, found.index))).unwrap_or(0);

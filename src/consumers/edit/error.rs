@@ -1,10 +1,11 @@
-//! Why a list was not changed. Nothing was written then, but in the one case that [`EditError::Io`] names.
+//! Why a list was not changed. Nothing was written then, but in the cases that [`EditError::Io`] and [`EditError::Unfinished`] name.
 
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
 use super::{Entry, Revision};
+use crate::tokens::StoreFault;
 use crate::yaml::Problems;
 
 /// Why a list was not changed.
@@ -48,6 +49,10 @@ pub enum EditError {
     },
     /// Somebody else has been editing all the time.
     Busy(PathBuf),
+    /// The tokens that users gave a consumer cannot be ended, and so it is not removed.
+    TokensKept(StoreFault),
+    /// What was begun came to no end, because the gateway is stopping or has a fault; nobody knows how far it got.
+    Unfinished,
     /// Reading or writing failed. Where it was the folder that could not be synced, the new file stands in the old one's place
     /// already: only whether it outlives a crash of the machine is unknown.
     Io {
@@ -83,6 +88,10 @@ impl EditError {
             Self::ByHand { .. } => "change the file by hand, and check it with countersign check",
             Self::Busy(_) => "try again when the other command or page is done",
             Self::Io { .. } => "nothing was changed; mend that and try again",
+            Self::TokensKept(_) => {
+                "the consumer stays as it is until they can be ended; disable it meanwhile, which refuses them too"
+            }
+            Self::Unfinished => "look at what is there now; the log says whether something went wrong",
         }
     }
 }
@@ -111,6 +120,8 @@ impl fmt::Display for EditError {
             Self::ByHand { file, line, why } => write!(f, "{}:{line}: {why}", file.display()),
             Self::Busy(path) => write!(f, "{} is being edited by somebody else", path.display()),
             Self::Io { path, error } => write!(f, "{}: {error}", path.display()),
+            Self::TokensKept(fault) => write!(f, "the access tokens of the consumer cannot be ended: {fault}"),
+            Self::Unfinished => f.write_str("this was begun, and nobody knows whether it was finished"),
         }
     }
 }
