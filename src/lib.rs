@@ -30,11 +30,13 @@
 //! | [`directory`] | files in a directory, by its descriptor |
 //! | [`yaml`] | YAML with a line for every problem |
 //! | `harmless` | texts of strangers, fit to be shown |
+//! | [`client`] | one request of our own, on a connection of its own |
 //! | [`clock`] | the time |
 
 pub mod accounts;
 pub mod admin;
 pub mod cli;
+pub mod client;
 pub mod clock;
 pub mod config;
 pub mod consumers;

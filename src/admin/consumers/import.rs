@@ -17,6 +17,7 @@ use super::add;
 use super::draft::ConsumerForm;
 use super::form::{CheckedKeys, FormView};
 use super::links::Links;
+use crate::client::NoAnswer;
 use crate::consumers::import::{Allowed, Found, Import, ImportError, Inside};
 
 #[derive(Template)]
@@ -105,7 +106,7 @@ fn refused(signed_in: &SignedIn, wanted: &Wanted, error: &ImportError) -> Respon
     match error {
         ImportError::Inside { .. } => {}
         ImportError::ClearText { .. } => errors.add("http", format!("{message}. {hint}")),
-        ImportError::Untrusted { unknown_authority: true, .. } => {
+        ImportError::NoAnswer(NoAnswer::Untrusted { unknown_authority: true, .. }) => {
             errors.add("base_url", format!("{message}. If the authority is your own: countersign consumers import --ca FILE"));
         }
         _ if hint.is_empty() => errors.add("base_url", message),

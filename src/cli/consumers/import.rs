@@ -14,6 +14,7 @@ use super::{ask, outcome};
 use crate::cli::failure::Failure;
 use crate::cli::print;
 use crate::cli::shell::quote;
+use crate::client::NoAnswer;
 use crate::consumers::edit::{Change, Draft, Listing, Setting, Written};
 use crate::consumers::import::{self, Allowed, Found, ImportError};
 use crate::consumers::key_check::{self, CheckedKey, KeyReport, Wrong};
@@ -219,7 +220,7 @@ fn failure(error: &ImportError) -> Failure {
         ImportError::ClearText { .. } => {
             format!("use https; or take http, and compare the fingerprint with care: {} --http", this_command())
         }
-        ImportError::Untrusted { unknown_authority: true, .. } => {
+        ImportError::NoAnswer(NoAnswer::Untrusted { unknown_authority: true, .. }) => {
             format!("if the authority is your own: {} --ca FILE", this_command())
         }
         error => error.hint(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::address::Inside;
 use super::document::{DocumentError, MAX_DOCUMENT};
+use crate::client::NoAnswer;
 
 /// [`Self::message`] says what happened, [`Self::hint`] what to do about it. Neither shows any of what the other side sent but the
 /// few words that are quoted: else an import would be a way to read pages inside.
@@ -47,45 +48,12 @@ pub enum ImportError {
         /// All its addresses.
         addresses: Vec<(IpAddr, Inside)>,
     },
-    /// No connection.
-    Unreachable {
-        /// The host.
-        host: String,
-        /// With the address that was tried last.
-        why: String,
-    },
-    /// The file of authorities can't be used, or the system has none.
-    Authorities {
-        /// What is wrong.
-        message: String,
-        /// How to mend it.
-        hint: String,
-    },
-    /// The server did not show that it is the host.
-    Untrusted {
-        /// The host.
-        host: String,
-        /// What is wrong with its certificate.
-        why: String,
-        /// Whether it is from an authority that is not trusted.
-        unknown_authority: bool,
-    },
-    /// TLS came to nothing before any certificate was shown.
-    Handshake {
-        /// The host.
-        host: String,
-        /// rustls' words.
-        why: String,
-    },
+    /// There is no answer.
+    NoAnswer(NoAnswer),
     /// Not everything was there in time.
     TooSlow {
         /// How much time there is.
         limit: Duration,
-    },
-    /// What came is no HTTP, or broke off.
-    Broken {
-        /// hyper's words.
-        why: String,
     },
     /// A redirect to another host, another port, or back to http.
     Elsewhere {
@@ -143,28 +111,11 @@ impl ImportError {
                 format!("{host} is inside: {}", named(addresses)),
                 "if the application really is there, allow that address".into(),
             ),
-            Self::Unreachable { host, why } => {
-                (format!("{host} does not answer: {why}"), "see whether this machine may connect to it".into())
-            }
-            Self::Authorities { message, hint } => (message.clone(), hint.clone()),
-            Self::Untrusted { host, why, unknown_authority: true } => (
-                format!("{host} has a certificate of an authority that is not trusted here: {why}"),
-                "name the authority's certificate, if it is your own".into(),
-            ),
-            Self::Untrusted { host, why, unknown_authority: false } => (
-                format!("{host} did not show that it is {host}: {why}"),
-                "have its certificate mended; an import by another name or over http would prove less".into(),
-            ),
-            Self::Handshake { host, why } => {
-                (format!("no TLS connection with {host}: {why}"), "see whether it speaks https at that port".into())
-            }
+            Self::NoAnswer(why) => (why.message(), why.hint()),
             Self::TooSlow { limit } => (
                 format!("not everything was there within {} s", limit.as_secs_f64()),
                 "try again when the application is less busy".into(),
             ),
-            Self::Broken { why } => {
-                (format!("the answer is no HTTP, or broke off: {why}"), "see what a browser gets there".into())
-            }
             Self::Elsewhere { location } => (
                 format!("the application redirects to {}, which is not followed", shortened(location)),
                 "if the application moved, import from its new URL".into(),
@@ -198,6 +149,12 @@ fn named(addresses: &[(IpAddr, Inside)]) -> String {
 fn shortened(text: &str) -> String {
     let start: String = text.chars().take(MAX_SHOWN).collect();
     start.escape_debug().to_string()
+}
+
+impl From<NoAnswer> for ImportError {
+    fn from(why: NoAnswer) -> Self {
+        Self::NoAnswer(why)
+    }
 }
 
 impl From<DocumentError> for ImportError {

@@ -1,8 +1,7 @@
 //! One request for the document, to an address that was checked before.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::Path;
-use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,19 +11,11 @@ use http::header::{
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
-use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
 use super::document::MAX_DOCUMENT;
 use super::error::ImportError;
 use super::target::Target;
-use crate::tls;
+use crate::client::{self, NoAnswer, Server, Tls};
 
 /// What the application answers.
 pub(super) enum Answer {
@@ -36,68 +27,9 @@ pub(super) enum Answer {
 
 /// Asks the first of the addresses that takes a connection.
 pub(super) async fn get(target: &Target, addresses: &[IpAddr], authorities: Option<&Path>) -> Result<Answer, ImportError> {
-    if target.is_https() {
-        let connector = connector(authorities).await?;
-        let stream = shake_hands(target, connect(target, addresses).await?, &connector).await?;
-        return exchange(target, stream).await;
-    }
-    exchange(target, connect(target, addresses).await?).await
-}
-
-/// With the authorities of a file, or those that the system trusts.
-async fn connector(authorities: Option<&Path>) -> Result<TlsConnector, ImportError> {
-    let file = authorities.map(Path::to_owned);
-    // The system's are a file of hundreds.
-    let made = tokio::task::spawn_blocking(move || tls::client(file.as_deref())).await;
-    let made = made.map_err(|error| ImportError::Broken { why: error.to_string() })?;
-    made.map(TlsConnector::from).map_err(|tls::Unusable { message, hint }| ImportError::Authorities { message, hint })
-}
-
-async fn shake_hands(target: &Target, stream: TcpStream, connector: &TlsConnector) -> Result<TlsStream<TcpStream>, ImportError> {
-    let host = target.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-    let untrusted = |why: String| ImportError::Untrusted { host: host.clone(), why, unknown_authority: false };
-    let name = ServerName::try_from(host.clone()).map_err(|_| untrusted("no certificate can be for this name".into()))?;
-    connector.connect(name, stream).await.map_err(|error| distrust(host, &error))
-}
-
-async fn connect(target: &Target, addresses: &[IpAddr]) -> Result<TcpStream, ImportError> {
-    let mut why = String::new();
-    for address in addresses {
-        let address = SocketAddr::new(*address, target.port());
-        match timeout(CONNECT, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => return Ok(stream),
-            Ok(Err(error)) => why = format!("{address}: {error}"),
-            Err(_) => why = format!("{address}: no connection within {} s", CONNECT.as_secs()),
-        }
-    }
-    Err(ImportError::Unreachable { host: target.host().to_owned(), why })
-}
-
-fn distrust(host: String, error: &std::io::Error) -> ImportError {
-    let cause = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
-    match cause {
-        Some(rustls::Error::InvalidCertificate(wrong)) => {
-            let unknown_authority = matches!(wrong, rustls::CertificateError::UnknownIssuer);
-            ImportError::Untrusted { host, why: wrong.to_string(), unknown_authority }
-        }
-        _ => ImportError::Handshake { host, why: error.to_string() },
-    }
-}
-
-/// The connection lives as long as the exchange: when the time is over, both are dropped.
-async fn exchange(target: &Target, stream: impl AsyncRead + AsyncWrite + Unpin) -> Result<Answer, ImportError> {
-    let mut builder = http1::Builder::new();
-    let handshake = builder.max_header_size(MAX_HEAD).max_headers(MAX_FIELDS).handshake(TokioIo::new(stream)).await;
-    let (mut sender, connection) = handshake.map_err(broken)?;
-    let request = request(target)?;
-    let mut answer = pin!(async move { read(sender.send_request(request).await.map_err(broken)?).await });
-    tokio::select! {
-        biased;
-        answer = &mut answer => return answer,
-        // It has given away all that it will.
-        _ = connection => {}
-    }
-    answer.await
+    let tls = target.is_https().then_some(Tls { authorities });
+    let server = Server { host: target.host(), port: target.port(), addresses, connect: CONNECT, tls };
+    client::ask(server, request(target)?, read).await
 }
 
 fn request(target: &Target) -> Result<Request<Empty<Bytes>>, ImportError> {
@@ -106,7 +38,7 @@ fn request(target: &Target) -> Result<Request<Empty<Bytes>>, ImportError> {
         .header(ACCEPT, "application/xml")
         .header(ACCEPT_ENCODING, "identity")
         .header(USER_AGENT, concat!("countersign/", env!("CARGO_PKG_VERSION")));
-    request.body(Empty::new()).map_err(|error| ImportError::Broken { why: error.to_string() })
+    request.body(Empty::new()).map_err(|error| NoAnswer::Broken { why: error.to_string() }.into())
 }
 
 async fn read(response: Response<Incoming>) -> Result<Answer, ImportError> {
@@ -147,7 +79,7 @@ fn check_fields(fields: &HeaderMap) -> Result<(), ImportError> {
 async fn read_body(mut body: Incoming) -> Result<Vec<u8>, ImportError> {
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {
-        if let Ok(data) = frame.map_err(broken)?.into_data() {
+        if let Ok(data) = frame.map_err(NoAnswer::from)?.into_data() {
             if bytes.len() + data.len() > MAX_DOCUMENT {
                 return Err(ImportError::TooLarge);
             }
@@ -157,14 +89,5 @@ async fn read_body(mut body: Incoming) -> Result<Vec<u8>, ImportError> {
     Ok(bytes)
 }
 
-fn broken(error: hyper::Error) -> ImportError {
-    let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-    ImportError::Broken { why: format!("{error}{cause}") }
-}
-
 /// For each address, so that one that is silent leaves time for the next.
 const CONNECT: Duration = Duration::from_secs(2);
-/// In bytes; as much as hyper takes in one piece by itself.
-const MAX_HEAD: usize = 64 * 1024;
-/// hyper's own bound.
-const MAX_FIELDS: usize = 100;
