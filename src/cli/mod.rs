@@ -5,6 +5,7 @@
 mod admin;
 mod check;
 mod consumers;
+mod dance;
 mod demo;
 mod failure;
 mod keygen;
@@ -46,6 +47,8 @@ enum Command {
     Demo(demo::Demo),
     /// Sign a request as a consumer would, to try a gateway by hand
     Sign(Box<sign::Sign>),
+    /// Ask a user for an access token as a consumer would, in the three-legged dance
+    Dance(Box<dance::Dance>),
     /// Make a consumer's RSA key pair, and the entry for consumers.yaml
     Keygen(keygen::Keygen),
     /// Say who may sign in to the administrator's pages, and which programs may use their API
@@ -69,6 +72,7 @@ impl Cli {
             Command::Reload(command) => command.run(),
             Command::Demo(command) => command.run(),
             Command::Sign(command) => command.run(),
+            Command::Dance(command) => command.run(),
             Command::Keygen(command) => command.run(),
             Command::Admin(command) => command.run(),
             Command::Store(command) => command.run(),

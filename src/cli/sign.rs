@@ -83,7 +83,7 @@ impl Sign {
         let key = SigningKey::read(&self.key)?;
         let body = self.body()?;
         let method = self.method.clone().unwrap_or(body.default_method());
-        let request = Unsigned { method: &method, url: &self.url, form: body.form(), body_hash: body.hash() };
+        let request = Unsigned { method: &method, url: &self.url, form: body.form(), body_hash: body.hash(), more: &[] };
         let signed = self.signer(&key).sign(&request, &self.stamp())?;
         let curl = || curl_command(&request, &body, &signed);
         print(&match (self.json, self.print) {
@@ -235,7 +235,7 @@ fn digest_name(method: SignatureMethod) -> &'static str {
     }
 }
 
-fn parse_consumer(text: &str) -> Result<ConsumerKey, String> {
+pub(super) fn parse_consumer(text: &str) -> Result<ConsumerKey, String> {
     ConsumerKey::new(text).ok_or_else(|| format!("a consumer key has 1 to {} bytes and no control characters", ConsumerKey::MAX))
 }
 
@@ -248,7 +248,7 @@ fn parse_form_parameter(text: &str) -> Result<FormParameter, String> {
     Ok(FormParameter { name: name.into(), value: value.into() })
 }
 
-fn parse_signature_method(text: &str) -> Result<SignatureMethod, String> {
+pub(super) fn parse_signature_method(text: &str) -> Result<SignatureMethod, String> {
     let names = SignatureMethod::ALL.map(SignatureMethod::name).join(", ");
     SignatureMethod::parse(text.as_bytes()).ok_or_else(|| format!("the methods with an RSA key are {names}"))
 }

@@ -166,6 +166,8 @@ pub(super) struct Unsigned<'a> {
     pub(super) form: Option<&'a str>,
     /// The digest of a body that is no form, where it is to be bound to the signature.
     pub(super) body_hash: Option<&'a BodyHash>,
+    /// Protocol parameters that not every request has, such as `oauth_callback`.
+    pub(super) more: &'a [(&'a str, &'a str)],
 }
 
 /// Who signs, and how.
@@ -245,6 +247,7 @@ impl Signer<'_> {
         if let Some(hash) = request.body_hash {
             push_parameter(&mut list, "oauth_body_hash", &hash.encode());
         }
+        request.more.iter().for_each(|(name, value)| push_parameter(&mut list, name, value));
         list
     }
 }

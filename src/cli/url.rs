@@ -26,6 +26,30 @@ impl RequestUrl {
         self.uri.query()
     }
 
+    /// Path and query as they are sent.
+    pub(super) fn target(&self) -> &str {
+        self.uri.path_and_query().map_or("/", |target| target.as_str())
+    }
+
+    pub(super) fn is_https(&self) -> bool {
+        self.scheme == Scheme::Https
+    }
+
+    /// Host and port, the port only where one is written.
+    pub(super) fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// The same as it stands in the URL.
+    pub(super) fn written_authority(&self) -> &str {
+        self.uri.authority().map_or("", |authority| authority.as_str())
+    }
+
+    /// The port that is connected to.
+    pub(super) fn port(&self) -> u16 {
+        self.authority.port().unwrap_or_else(|| self.scheme.default_port())
+    }
+
     pub(super) fn base_string_uri(&self) -> BaseStringUri {
         BaseStringUri::new(self.scheme, &self.authority, self.uri.path())
     }

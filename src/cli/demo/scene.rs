@@ -83,7 +83,7 @@ impl Played {
 fn header(stage: &Stage, key: &SigningKey, target: &str) -> Result<String, Failure> {
     let url = stage.url(target).parse().map_err(Failure::new)?;
     let signer = Signer { key, consumer: CONSUMER, token: None, method: SignatureMethod::RsaSha1, realm: None };
-    let request = Unsigned { method: &Method::GET, url: &url, form: None, body_hash: None };
+    let request = Unsigned { method: &Method::GET, url: &url, form: None, body_hash: None, more: &[] };
     Ok(signer.sign(&request, &Stamp::now())?.authorization)
 }
 
