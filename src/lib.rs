@@ -21,6 +21,7 @@
 //! | [`dance`] | who gives a token to whom: request token, consent, access token, revocation |
 //! | [`refusal`] | why a request is stopped, told twice |
 //! | [`admin`] | the administrator's listener: health, metrics, pages, API |
+//! | [`web`] | what the pages of both listeners share |
 //! | [`accounts`] | the administrators, and how they sign in |
 //! | [`observe`] | access log, audit log, diagnostics, counts, metrics, health |
 //! | [`sockets`] | passed or bound |
@@ -59,4 +60,5 @@ pub mod service;
 pub mod sockets;
 pub mod tls;
 pub mod tokens;
+pub mod web;
 pub mod yaml;

@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::config::{AdminAddress, AdminSettings, Settings, StoreAddress};
 use crate::consumers::ConsumerList;
 use crate::consumers::reload::{ReloadAsker, ReloadState};
+use crate::dance::Doorkeeper;
 use crate::directory::Directory;
 use crate::failures::FailedSignatures;
 use crate::gateway::Gateway;
@@ -104,6 +105,7 @@ impl Running {
     pub fn start(
         policy: Arc<ArcSwap<Policy>>,
         sink: Arc<Sink>,
+        audit: Audit,
         clock: Clock,
         mut passed: PassedSockets,
     ) -> Result<Self, StartError> {
@@ -122,6 +124,7 @@ impl Running {
         report_memory(&memory, table.first_remembered(), clock.wall());
         let nonces = nonces(table, &settings, &clock)?;
         let tokens = settings.dance.as_ref().map(|_| TokenStore::open(state.directory(), clock.clone()).map(Arc::new));
+        let doorkeeper = settings.dance.as_ref().map(|dance| Doorkeeper::new(dance, audit, &clock).map(Arc::new));
         let gateway = Gateway {
             policy,
             nonces,
@@ -132,6 +135,7 @@ impl Running {
         };
         let shared = Arc::new(Shared {
             gateway,
+            doorkeeper: doorkeeper.transpose().map_err(StartError::System)?,
             sink,
             connections: Arc::new(ConnectionLimits::default()),
             handshakes: FailedHandshakes::default(),

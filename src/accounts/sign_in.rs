@@ -67,6 +67,11 @@ impl Accounts {
         self.users.get().user(name).is_some()
     }
 
+    /// Whether there is nobody who could sign in.
+    pub fn has_nobody(&self) -> bool {
+        self.users.get().is_without_user()
+    }
+
     /// Begins a session for whoever knows a user's password.
     ///
     /// # Errors

@@ -8,6 +8,8 @@ pub(super) enum Author {
     Nobody,
     User(String),
     Token(String),
+    Owner(String),
+    Visitor,
     Command(u32),
 }
 
@@ -17,6 +19,8 @@ impl Author {
             Actor::Nobody => Self::Nobody,
             Actor::User(name) => Self::User(name.to_owned()),
             Actor::Token(name) => Self::Token(name.to_owned()),
+            Actor::Owner(name) => Self::Owner(name.to_owned()),
+            Actor::Visitor => Self::Visitor,
             Actor::Command(uid) => Self::Command(uid),
         }
     }
@@ -26,6 +30,8 @@ impl Author {
             Self::Nobody => Actor::Nobody,
             Self::User(name) => Actor::User(name),
             Self::Token(name) => Actor::Token(name),
+            Self::Owner(name) => Actor::Owner(name),
+            Self::Visitor => Actor::Visitor,
             Self::Command(uid) => Actor::Command(*uid),
         }
     }

@@ -1,28 +1,19 @@
-//! Cookies: which one a browser sent, and how one is set.
+//! Cookies: how one is set.
 //!
 //! Without `Secure`, since this listener speaks no TLS; and so without the `__Host-` prefix, which browsers take with `Secure` only.
 
-use axum::http::header::{COOKIE, HeaderName, SET_COOKIE};
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::HeaderValue;
+use axum::http::header::{HeaderName, SET_COOKIE};
 use cookie::{Cookie, SameSite};
 
 use crate::secret::Secret;
+pub(super) use crate::web::cookies::find;
 
 /// Who is signed in.
 pub(super) const SESSION: &str = "countersign_session";
 
 /// What a form that is filled in before the sign-in has to have in it too.
 pub(super) const FORM: &str = "countersign_form";
-
-/// The cookie's value. Cookies know no ports: what another program on this machine sets comes too, and of two that are called the
-/// same nobody can say which is ours.
-pub(super) fn find<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    let lines = headers.get_all(COOKIE).into_iter().filter_map(|line| line.to_str().ok());
-    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    let mut found = pairs.filter(|(other, _)| *other == name).map(|(_, value)| value);
-    let first = found.next()?;
-    found.next().is_none().then_some(first)
-}
 
 /// The header that sets a cookie until the browser is closed; neither scripts nor other sites' requests get it.
 pub(super) fn set(name: &'static str, secret: &Secret) -> [(HeaderName, HeaderValue); 1] {
@@ -48,27 +39,6 @@ fn header(mut cookie: Cookie<'_>) -> [(HeaderName, HeaderValue); 1] {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_cookie_is_found_among_others_if_it_is_the_only_one_of_its_name() {
-        let headers = |lines: &[&str]| {
-            let mut headers = HeaderMap::new();
-            for line in lines {
-                headers.append(COOKIE, HeaderValue::from_str(line).unwrap());
-            }
-            headers
-        };
-        for (lines, found) in [
-            (&["a=1; countersign_session=x; b=2"][..], Some("x")),
-            (&["a=1", "countersign_session=x=y"], Some("x=y")),
-            (&["countersign_session=x; countersign_session=y"], None),
-            (&["countersign_session=x", "countersign_session=x"], None),
-            (&["xcountersign_session=x; Countersign_Session=y"], None),
-            (&[], None),
-        ] {
-            assert_eq!(find(&headers(lines), SESSION), found, "{lines:?}");
-        }
-    }
 
     #[test]
     fn scripts_and_other_sites_do_not_get_the_cookie() {

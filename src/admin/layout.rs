@@ -1,8 +1,7 @@
 //! What all pages have around them.
 
-use std::borrow::Cow;
-
 use super::session::SignedIn;
+pub use crate::web::{FieldError, FieldErrors};
 
 /// What `base.html` shows around a page; each page's template has one as its field `layout`.
 pub struct Layout {
@@ -93,40 +92,5 @@ impl Layout {
 
     pub(super) fn version(&self) -> &'static str {
         env!("CARGO_PKG_VERSION")
-    }
-}
-
-/// What is wrong with what somebody filled in, field by field.
-#[derive(Debug, Default)]
-pub struct FieldErrors(Vec<FieldError>);
-
-/// What is wrong with one field.
-#[derive(Debug)]
-pub struct FieldError {
-    /// The field's name, which is its id too.
-    pub field: Cow<'static, str>,
-    /// What is wrong, and what to write instead.
-    pub message: String,
-}
-
-impl FieldErrors {
-    /// One more.
-    pub fn add(&mut self, field: impl Into<Cow<'static, str>>, message: impl Into<String>) {
-        self.0.push(FieldError { field: field.into(), message: message.into() });
-    }
-
-    /// Whether everything is right.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// All of them.
-    pub fn list(&self) -> &[FieldError] {
-        &self.0
-    }
-
-    /// The first one of a field.
-    pub fn of(&self, field: &str) -> Option<&str> {
-        self.0.iter().find(|error| error.field == field).map(|error| error.message.as_str())
     }
 }

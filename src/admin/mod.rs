@@ -28,7 +28,6 @@ mod set_up;
 mod sign_in;
 mod socket;
 mod tokens;
-mod words;
 
 use std::io;
 use std::sync::Arc;
@@ -48,6 +47,7 @@ use crate::consumers::reload::{ReloadAsker, ReloadState};
 use crate::observe::Audit;
 use crate::policy::Policy;
 use crate::proxy::Shared;
+use crate::web::words;
 
 /// What handlers take with `State`.
 #[derive(Debug, Clone)]

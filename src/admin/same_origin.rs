@@ -3,12 +3,13 @@
 //! One rule for all routes, before any handler: a handler that forgets to ask is none the worse.
 
 use axum::extract::Request;
-use axum::http::header::{COOKIE, HOST, ORIGIN};
+use axum::http::header::HOST;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::problem::{ProblemDocument, is_for_programs};
+use crate::web::same_origin;
 
 /// Lets through what only reads, and what our own pages, or programs without a browser's cookies, send.
 pub(super) async fn require(request: Request, next: Next) -> Response {
@@ -32,21 +33,7 @@ fn refused(path: &str) -> Response {
 }
 
 fn is_of_this_origin(headers: &HeaderMap) -> bool {
-    let one = |name| {
-        let mut values = headers.get_all(name).into_iter();
-        values.next().map(|value| if values.next().is_some() { "" } else { value.to_str().unwrap_or("") })
-    };
-    let origin = one(ORIGIN.as_str());
-    match one("sec-fetch-site") {
-        // Fetch Metadata; not `same-site`, which all ports of this machine are. The origin is `null` if the page is told to send no Referer.
-        Some("same-origin") => origin.is_none_or(|origin| origin == "null" || names_host(origin, headers)),
-        Some(_) => false,
-        None => match origin {
-            Some(origin) => names_host(origin, headers),
-            // No browser: all of them have sent one of the two for years. Without cookies it has only what it brings itself.
-            None => !headers.contains_key(COOKIE),
-        },
-    }
+    same_origin::is_of_this_origin(headers, |origin| names_host(origin, headers))
 }
 
 fn names_host(origin: &str, headers: &HeaderMap) -> bool {

@@ -91,7 +91,8 @@ async fn control(
     mut signals: Signals,
 ) -> Result<(), Failure> {
     let (policy, state) = (reloader.policy(), reloader.state());
-    let mut running = Running::start(Arc::clone(&policy), Arc::clone(&logs.sink), Clock::System, passed).map_err(unstartable)?;
+    let started = Running::start(Arc::clone(&policy), Arc::clone(&logs.sink), logs.audit.clone(), Clock::System, passed);
+    let mut running = started.map_err(unstartable)?;
     let reloading = reload::spawn(reloader).map_err(|error| Failure::new(format!("cannot watch the files: {error}")))?;
     let no_thread = |error| Failure::new(format!("cannot listen for administrators: {error}"));
     let admin = running.start_admin(Arc::clone(&state), reloading.asker(), logs.audit.clone()).map_err(no_thread)?;

@@ -65,6 +65,15 @@ impl Endpoint {
 }
 
 impl Page {
+    /// What it takes, as `Allow` says it, and whether that is to read it.
+    pub fn methods(self) -> (&'static str, bool) {
+        match self {
+            Self::Authorize | Self::UserTokens | Self::SignIn => ("GET, HEAD, POST", true),
+            Self::SignOut => ("POST", false),
+            Self::Style => ("GET, HEAD", true),
+        }
+    }
+
     /// Below `oauth.authorize`.
     pub const SIGN_IN: &str = "/sign-in";
     /// Below `oauth.authorize`.

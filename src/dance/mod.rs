@@ -3,8 +3,24 @@
 //! [`signed`] answers consumers; the pages answer the resource owner at a browser. Kept out: tokens' own rules, which are
 //! [`tokens`](crate::tokens)', and the proof of a signature.
 
+mod answer;
 pub mod callback;
+mod consent;
+mod desk;
+mod doorkeeper;
 mod endpoint;
+mod layout;
+mod links;
+mod owner;
+mod sign_in;
 pub mod signed;
+mod user_tokens;
+mod visit;
 
+pub use answer::DanceAnswer;
+pub use desk::Desk;
+pub use doorkeeper::{Doorkeeper, is_ours};
 pub use endpoint::{Endpoint, Page};
+pub use links::Links;
+pub use owner::{Probed, user_name};
+pub use visit::{Fields, Visit};

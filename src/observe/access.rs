@@ -210,7 +210,7 @@ impl Serialize for OneLine<'_> {
 }
 
 impl<'a> OneLine<'a> {
-    fn shown(&self) -> Cow<'a, str> {
+    pub(super) fn shown(&self) -> Cow<'a, str> {
         if self.0.len() > SHOWN {
             let start = &self.0[..self.0.floor_char_boundary(SHOWN)];
             return Cow::Owned(Self::escaped(start) + "…");

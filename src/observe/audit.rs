@@ -1,4 +1,4 @@
-//! The audit log: one JSON object a line for each change that an administrator made or tried, and each sign-in.
+//! The audit log: one JSON object a line for each change that an administrator made or tried, each sign-in, and what users allow.
 //!
 //! No password, token, key or cookie is in it; a public key is its fingerprint.
 
@@ -51,6 +51,10 @@ pub enum Actor<'a> {
     User(&'a str),
     /// A program, by the name of its token.
     Token(&'a str),
+    /// A resource owner, on the dance's pages.
+    Owner(&'a str),
+    /// Somebody who is not signed in there.
+    Visitor,
     /// Somebody at the command line, by the number of the system's user.
     Command(u32),
 }
@@ -99,6 +103,8 @@ impl<'a> Audited<'a> {
             Actor::Nobody => ("page", None),
             Actor::User(name) => ("page", Some(name.to_owned())),
             Actor::Token(name) => ("api", Some(name.to_owned())),
+            Actor::Owner(name) => ("user", Some(OneLine(name).shown().into_owned())),
+            Actor::Visitor => ("user", None),
             Actor::Command(uid) => ("command", Some(format!("uid {uid}"))),
         };
         let (consumer, user, token) = self.subject.names();

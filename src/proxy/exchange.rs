@@ -9,7 +9,6 @@ use http::{Request, Response, StatusCode};
 use hyper::body::{Body, Incoming};
 
 use super::connection::Activity;
-use super::dance::DanceAnswer;
 use super::headers;
 use super::limits::Place;
 use super::plane::{InFlight, Plane};
@@ -18,7 +17,7 @@ use super::response::{Ending, ResponseBody, Shown, refused};
 use super::tunnel;
 use crate::config::{RefusalSettings, Settings};
 use crate::consumers::Consumer;
-use crate::dance::Endpoint;
+use crate::dance::{DanceAnswer, Endpoint};
 use crate::gateway::{Admission, Seen, Verdict};
 use crate::observe::{AccessRecord, Outcome};
 use crate::policy::Policy;
@@ -138,6 +137,11 @@ impl Exchange {
         self.close_if_refused &= !seen.body_is_read;
     }
 
+    /// By which the backend and the log know it.
+    pub(super) fn request_id(&self) -> &http::HeaderValue {
+        &self.ending.record.request_id
+    }
+
     fn admitted(&mut self, admission: Admission, route: Decision<'_>, settings: &Settings) -> UpstreamRequest {
         let outcome = &mut self.ending.record.outcome;
         let request_id = &self.ending.record.request_id;
@@ -219,6 +223,7 @@ impl Exchange {
         outcome.status = Some(parts.status);
         outcome.verdict = answer.verdict;
         outcome.user = answer.user;
+        outcome.reason = answer.reason;
         outcome.gateway = self.ending.record.started.elapsed();
         Response::from_parts(parts, ResponseBody::own(body, self.ending))
     }

@@ -27,6 +27,14 @@ pub fn strip_request(headers: &mut HeaderMap, identity: &IdentityHeaders, believ
     }
 }
 
+/// Takes off a header in every spelling that a backend may read as it.
+pub fn strip_spellings(headers: &mut HeaderMap, wanted: &HeaderName) {
+    let found: Vec<HeaderName> = headers.keys().filter(|name| is_spelling_of(name, wanted)).cloned().collect();
+    for name in found {
+        headers.remove(name);
+    }
+}
+
 /// Takes off what concerns the connection only, in an answer, and adds `Via`.
 pub fn strip_response(headers: &mut HeaderMap, status: StatusCode) {
     if headers.contains_key(header::TRANSFER_ENCODING) {

@@ -26,6 +26,7 @@ use super::pool::Pool;
 use super::pulse::{Asker, Pulse};
 use super::stream::Stream;
 use crate::config::{Server, Upstream};
+use crate::dance::Doorkeeper;
 use crate::gateway::Gateway;
 use crate::oauth::base_string::Scheme;
 use crate::observe::{Counts, Event, Health, RecentRefusals, Sink, Traffic, VerdictCounts};
@@ -40,6 +41,8 @@ use crate::tls::Speaks;
 pub struct Shared {
     /// Who judges.
     pub gateway: Gateway,
+    /// What the dance's pages know; `None`: there is no dance.
+    pub doorkeeper: Option<Arc<Doorkeeper>>,
     /// Where access lines go.
     pub sink: Arc<Sink>,
     /// Open connections.

@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::Method;
+use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
+use http::{HeaderMap, Method};
 
 use super::body::{BodyBudget, HoldLimits, RequestBody};
 use super::head::{self, Authorization};
@@ -62,6 +63,21 @@ impl InboundRequest {
         self.parts.uri.path()
     }
 
+    /// The headers, as received.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.parts.headers
+    }
+
+    /// The raw query; empty where there is none.
+    pub fn query_text(&self) -> &[u8] {
+        self.query().unwrap_or_default()
+    }
+
+    /// The other end of the connection.
+    pub fn peer(&self) -> Peer {
+        self.peer
+    }
+
     /// What the client believes to talk to.
     pub fn origin(&self) -> &Origin {
         &self.origin
@@ -112,6 +128,23 @@ impl InboundRequest {
             return Ok(());
         }
         self.body.hold(hold_limits(&policy.settings, self.origin.client, budget)).await.map(|_| ())
+    }
+
+    /// Holds a form that one of the gateway's own pages sends, of at most `limit` bytes; `None`: the body is no form.
+    ///
+    /// # Errors
+    /// Because the body cannot be held.
+    pub async fn hold_own_form(
+        &mut self,
+        limit: usize,
+        settings: &Settings,
+        budget: &Arc<BodyBudget>,
+    ) -> Result<Option<Bytes>, Refusal> {
+        if head::has_content_coding(&self.parts.headers) || (!self.is_form && !self.body.is_empty()) {
+            return Ok(None);
+        }
+        let limits = HoldLimits { one: limit, ..hold_limits(settings, self.origin.client, budget) };
+        self.body.hold(limits).await.cloned().map(Some)
     }
 
     /// Whether the whole body was read.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST, TRANSFER_ENCODING};
 use http::uri::PathAndQuery;
-use http::{HeaderName, HeaderValue, Method, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use hyper::body::Body;
 
 use super::body::OutgoingBody;
@@ -13,10 +13,11 @@ use super::head::Authorization;
 use super::inbound::InboundRequest;
 use super::origin::is_in;
 use super::verified::VerifiedRequest;
-use crate::config::{HostHeader, IdentityHeaders, Settings, Upstream};
+use crate::config::{HostHeader, IdentityHeaders, ResourceOwner, Settings, Upstream};
 use crate::consumers::identity_value;
 use crate::oauth::parameters;
 use crate::proxy::headers;
+use crate::proxy::probe::take_off_our_cookies;
 use crate::routes::{Cookies, Rule};
 
 /// A request that a route lets pass without proof. The backend is told nothing about who sent it.
@@ -78,6 +79,7 @@ impl UpstreamRequest {
         let headers = &mut inbound.parts.headers;
         let upgrade = headers::websocket_upgrade(headers);
         headers::strip_request(headers, &settings.identity_headers, believed);
+        strip_dances_own(headers, settings);
         if cookies == Cookies::Drop {
             headers.remove(COOKIE);
         }
@@ -114,6 +116,15 @@ impl UpstreamRequest {
         let value = HeaderValue::try_from(&*identity_value(value)).expect("visible ASCII is a header value");
         self.request.headers_mut().insert(name.clone(), value);
     }
+}
+
+/// Takes off what says who sits at the browser to the dance's pages alone: to the backend it would be an identity that nobody proved.
+fn strip_dances_own(headers: &mut HeaderMap, settings: &Settings) {
+    let Some(dance) = &settings.dance else { return };
+    if let ResourceOwner::TrustedHeader { name, .. } = &dance.resource_owner {
+        headers::strip_spellings(headers, name);
+    }
+    take_off_our_cookies(headers);
 }
 
 /// Takes off OAuth's credentials: the header, and the protocol parameters of query and held form.
@@ -156,7 +167,7 @@ fn origin_form(uri: Uri) -> Uri {
 /// Makes the framing anew from the body's real length; hyper would take a chunked body off a GET.
 ///
 /// An empty body is said to be empty where the client said so, and where the method expects one (RFC 9110 §8.6).
-fn frame(headers: &mut http::HeaderMap, method: &Method, body: &OutgoingBody) {
+fn frame(headers: &mut HeaderMap, method: &Method, body: &OutgoingBody) {
     let said = headers.remove(CONTENT_LENGTH).is_some();
     headers.remove(TRANSFER_ENCODING);
     match body.size_hint().exact() {

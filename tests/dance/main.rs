@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "the pages that the rest is for are not there yet")]
 
 mod form;
+mod owner;
 mod refused;
 mod site;
 #[path = "../support/mod.rs"]

@@ -22,7 +22,7 @@ use crate::cli::signing::SigningKey;
 use crate::clock::Clock;
 use crate::config::Source;
 use crate::consumers::reload::{self, ReloadThread, Reloader};
-use crate::observe::Sink;
+use crate::observe::{Audit, Sink};
 use crate::serve::Running;
 use crate::sockets::PassedSockets;
 use crate::yaml::Problems;
@@ -58,8 +58,10 @@ impl Stage {
         let source = Source::File(folder.path("countersign.yaml"));
         let (reloader, _) = Reloader::start(source).map_err(|problems| unusable(&problems))?;
         let policy = reloader.policy();
-        let sink = Sink::open(&policy.load().settings.log.file).map_err(super::cannot_start)?;
-        let gateway = Running::start(policy, sink, Clock::System, PassedSockets::default())
+        let log = policy.load().settings.log.clone();
+        let sink = Sink::open(&log.file).map_err(super::cannot_start)?;
+        let audit = Audit::open(&log, &sink).map_err(super::cannot_start)?;
+        let gateway = Running::start(policy, sink, audit, Clock::System, PassedSockets::default())
             .map_err(|error| Failure::new(error.to_string()).hint(error.hint()))?;
         let (address, _) = *gateway.listening().first().ok_or_else(|| Failure::new("the gateway has no address"))?;
         let reloading = reload::spawn(reloader).map_err(super::cannot_start)?;

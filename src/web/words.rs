@@ -3,22 +3,22 @@
 use std::time::SystemTime;
 
 /// A text of a stranger's. Templates escape markup; this, what is not to be seen.
-pub(super) use crate::harmless::harmless_lines as shown;
+pub(crate) use crate::harmless::harmless_lines as shown;
 use crate::oauth::timestamp::Timestamp;
 
 /// With a capital letter at the begin: the sentences of errors have none.
-pub(super) fn sentence(text: &str) -> String {
+pub(crate) fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// `1 consumer`, `2 consumers`
-pub(super) fn count(number: usize, of: &str) -> String {
+pub(crate) fn count(number: usize, of: &str) -> String {
     if number == 1 { format!("1 {of}") } else { format!("{number} {of}s") }
 }
 
 /// How long ago something was, as exactly as anybody asks.
-pub(super) fn ago(now: Timestamp, then: Timestamp) -> String {
+pub(crate) fn ago(now: Timestamp, then: Timestamp) -> String {
     match now.seconds().saturating_sub(then.seconds()) {
         seconds @ 0..60 => format!("{seconds} s ago"),
         seconds @ 60..3600 => format!("{} min ago", seconds / 60),
@@ -29,22 +29,22 @@ pub(super) fn ago(now: Timestamp, then: Timestamp) -> String {
 }
 
 /// `2026-11-28 15:30:00 UTC`
-pub(super) fn moment(time: Timestamp) -> String {
+pub(crate) fn moment(time: Timestamp) -> String {
     formatted(time, "%Y-%m-%d %H:%M:%S UTC")
 }
 
 /// `2026-11-28 15:30`, in UTC.
-pub(super) fn minute(time: Timestamp) -> String {
+pub(crate) fn minute(time: Timestamp) -> String {
     formatted(time, "%Y-%m-%d %H:%M")
 }
 
 /// `2026-11-28`, in UTC.
-pub(super) fn date(time: Timestamp) -> String {
+pub(crate) fn date(time: Timestamp) -> String {
     formatted(time, "%Y-%m-%d")
 }
 
 /// In whole seconds.
-pub(super) fn timestamp(time: SystemTime) -> Timestamp {
+pub(crate) fn timestamp(time: SystemTime) -> Timestamp {
     Timestamp::from_seconds(time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs()))
 }
 

@@ -1,0 +1,169 @@
+//! What the pages know beside tokens: who has signed in here, which forms are ours, and where decisions are written down.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::hmac;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use cookie::{Cookie, SameSite};
+use tokio::sync::Semaphore;
+
+use super::visit::Visit;
+use crate::accounts::Accounts;
+use crate::clock::Clock;
+use crate::config::{DanceSettings, ResourceOwner};
+use crate::oauth::base_string::Scheme;
+use crate::observe::Audit;
+use crate::secret::Secret;
+use crate::web::cookies;
+
+/// One for a gateway, made at the start.
+pub struct Doorkeeper {
+    /// Where it is written down who allowed what to whom.
+    pub(super) audit: Audit,
+    /// The users that sign in here; `None`: others know who they are.
+    pub(super) accounts: Option<Arc<Accounts>>,
+    /// Sign-ins that are looked at, or wait for it.
+    pub(super) sign_ins: Semaphore,
+    key: hmac::Key,
+}
+
+/// What the forms of a page are good for: nothing else, and for nobody else.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Purpose<'a> {
+    /// For whom the page was made; empty: for anybody.
+    pub(super) user: &'a str,
+    /// The request token that it is about; empty: none.
+    pub(super) token: &'a str,
+}
+
+/// The hidden field `csrf` of a page's forms.
+pub(super) struct FormProof(pub(super) String);
+
+/// The browser's half of the proof: a random cookie, the same for all forms that it has open.
+pub(super) struct Browser {
+    cookie: String,
+    /// The header that sets it, if the browser did not have it.
+    pub(super) set_cookie: Option<String>,
+}
+
+impl Doorkeeper {
+    /// With the settings of the start; the users file does not change while the gateway runs.
+    ///
+    /// # Errors
+    /// If the system gives no random numbers.
+    pub fn new(dance: &DanceSettings, audit: Audit, clock: &Clock) -> io::Result<Self> {
+        let accounts = match &dance.resource_owner {
+            ResourceOwner::Users(file) => Some(Arc::new(Accounts::of(file, clock.clone()))),
+            ResourceOwner::SessionProbe(_) | ResourceOwner::TrustedHeader { .. } => None,
+        };
+        // Forms are as short-lived as the process: nobody leaves a question of ours open for days.
+        let mut key = [0; 32];
+        crate::secret::fill(&mut key)?;
+        Ok(Self { audit, accounts, sign_ins: Semaphore::new(SIGN_INS), key: hmac::Key::new(hmac::HMAC_SHA256, &key) })
+    }
+
+    /// The proof that the forms of this browser's page were ours.
+    pub(super) fn proof(&self, browser: &Browser, purpose: Purpose<'_>) -> FormProof {
+        FormProof(URL_SAFE_NO_PAD.encode(self.tag(&browser.cookie, purpose)))
+    }
+
+    /// Whether what was sent is a form of ours, opened in the same browser, for this purpose.
+    pub(super) fn is_proved(&self, visit: &Visit, purpose: Purpose<'_>) -> bool {
+        let name = FORM.name(visit);
+        let cookie = cookies::find(&visit.headers, &name).filter(|cookie| Secret::looks_like_one(cookie));
+        let sent = visit.form.as_ref().and_then(|form| URL_SAFE_NO_PAD.decode(form.one("csrf")?).ok());
+        let is_tag = |(cookie, sent): (&str, Vec<u8>)| verify_slices_are_equal(&self.tag(cookie, purpose), &sent).is_ok();
+        cookie.zip(sent).is_some_and(is_tag)
+    }
+
+    /// Each part with its length before it: no two purposes are the same bytes.
+    fn tag(&self, cookie: &str, purpose: Purpose<'_>) -> Vec<u8> {
+        let mut context = hmac::Context::with_key(&self.key);
+        for part in [cookie, purpose.user, purpose.token] {
+            context.update(&(part.len() as u64).to_be_bytes());
+            context.update(part.as_bytes());
+        }
+        context.sign().as_ref().to_vec()
+    }
+}
+
+impl Browser {
+    /// By its cookie, or by a new one.
+    ///
+    /// # Errors
+    /// If the system gives no random numbers.
+    pub(super) fn of(visit: &Visit) -> io::Result<Self> {
+        match cookies::find(&visit.headers, &FORM.name(visit)).filter(|cookie| Secret::looks_like_one(cookie)) {
+            Some(cookie) => Ok(Self { cookie: cookie.to_owned(), set_cookie: None }),
+            None => {
+                let fresh = Secret::random()?;
+                Ok(Self { cookie: fresh.reveal().to_owned(), set_cookie: Some(FORM.set(visit, fresh.reveal())) })
+            }
+        }
+    }
+}
+
+/// A cookie of ours, by its plain name.
+pub(super) struct OurCookie(&'static str);
+
+/// Who signed in here.
+pub(super) const USER: OurCookie = OurCookie("countersign_user");
+
+/// What belongs to the forms that are open in a browser. Not called as the administrators' one: cookies know no ports.
+const FORM: OurCookie = OurCookie("countersign_consent");
+
+impl OurCookie {
+    /// Browsers take a cookie with that prefix over TLS alone, so that nobody in between plants one (RFC 6265bis §4.1.3). Not
+    /// `__Host-`: its path would be all of the application's.
+    pub(super) fn name(&self, visit: &Visit) -> String {
+        let secure = if is_secure(visit) { SECURE_PREFIX } else { "" };
+        format!("{secure}{}", self.0)
+    }
+
+    /// The header that sets it until the browser is closed.
+    pub(super) fn set(&self, visit: &Visit, value: &str) -> String {
+        self.cookie(visit, value).to_string()
+    }
+
+    /// The header that takes it away.
+    pub(super) fn clear(&self, visit: &Visit) -> String {
+        let mut cookie = self.cookie(visit, "");
+        cookie.set_max_age(cookie::time::Duration::ZERO);
+        cookie.to_string()
+    }
+
+    fn cookie<'v>(&self, visit: &'v Visit, value: &'v str) -> Cookie<'v> {
+        let mut cookie = Cookie::new(self.name(visit), value);
+        cookie.set_path(visit.links.cookie_path());
+        cookie.set_http_only(true);
+        // Not `Strict`: it is the consumer's site that leads the browser here.
+        cookie.set_same_site(SameSite::Lax);
+        cookie.set_secure(is_secure(visit));
+        cookie
+    }
+}
+
+/// Whether a cookie of that name is ours: the application gets none of them.
+pub fn is_ours(name: &str) -> bool {
+    let plain = name.strip_prefix(SECURE_PREFIX).unwrap_or(name);
+    [USER, FORM].iter().any(|ours| ours.0 == plain)
+}
+
+fn is_secure(visit: &Visit) -> bool {
+    visit.origin.scheme == Scheme::Https
+}
+
+impl fmt::Debug for Doorkeeper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Doorkeeper").field("accounts", &self.accounts).finish_non_exhaustive()
+    }
+}
+
+const SECURE_PREFIX: &str = "__Secure-";
+
+/// Two passwords are hashed at once, each in some hundredths of a second: who waits behind so many others waits half a second.
+const SIGN_INS: usize = 32;
