@@ -127,15 +127,14 @@ struct Message<'a> {
 /// Pages have a style sheet of ours and nothing else, no script at all, and stand in no frame.
 const CONTENT_POLICY: &str = "default-src 'none'; style-src 'self'; img-src data:; frame-ancestors 'none'; base-uri 'none'";
 
-/// On every page.
-const HEADERS: [(HeaderName, &str); 6] = [
+/// On every page. No Cross-Origin-Opener-Policy: clients open the page in a window of its own, and wait until that is closed or calls
+/// them back.
+const HEADERS: [(HeaderName, &str); 5] = [
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (X_FRAME_OPTIONS, "DENY"),
     // Other sites never learn the address, which has the request token in it. Not no-referrer: with that, forms of our own pages say
     // that they come from nowhere (`Origin: null`).
     (REFERRER_POLICY, "same-origin"),
     (CACHE_CONTROL, "no-store"),
-    // Whoever opened the window does not hold it any more: nobody lays another over it at the moment of the click.
-    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];

@@ -167,3 +167,61 @@ const SECURE_PREFIX: &str = "__Secure-";
 
 /// Two passwords are hashed at once, each in some hundredths of a second: who waits behind so many others waits half a second.
 const SIGN_INS: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::super::visit::Fields;
+    use super::super::visit::tests::visit;
+    use super::*;
+
+    fn doorkeeper() -> Doorkeeper {
+        let folder = tempfile::tempdir().unwrap();
+        let file = crate::config::LogTarget::File(folder.path().join("log"));
+        let log = crate::config::Log { file: file.clone(), audit: file, ..Default::default() };
+        let audit = Audit::open(&log, &crate::observe::Sink::open(&log.file).unwrap()).unwrap();
+        let resource_owner = ResourceOwner::TrustedHeader { name: http::HeaderName::from_static("x-sso-user"), from: Vec::new() };
+        let dance = DanceSettings { paths: Default::default(), lifetimes: Default::default(), resource_owner };
+        Doorkeeper::new(&dance, audit, &Clock::System).unwrap()
+    }
+
+    #[test]
+    fn a_form_is_proved_for_its_browser_user_and_request_token_alone() {
+        let keeper = doorkeeper();
+        let browser = Browser::of(&visit(Scheme::Http, "a", &[])).unwrap();
+        let cookie = browser.set_cookie.as_deref().unwrap().split(';').next().unwrap();
+        let proof = keeper.proof(&browser, Purpose { user: "ada", token: "t1" });
+        let sent = |cookie: &str, csrf: &str| {
+            let form = Some(Fields::read(format!("csrf={csrf}").as_bytes()));
+            Visit { form, ..visit(Scheme::Http, "a", &[("cookie", cookie)]) }
+        };
+        let is_proved = |visit: &Visit, user, token| keeper.is_proved(visit, Purpose { user, token });
+        let good = sent(cookie, &proof.0);
+        assert!(is_proved(&good, "ada", "t1"));
+        for (user, token) in [("eve", "t1"), ("ada", "t2"), ("adat", "1"), ("", "adat1"), ("ada", "")] {
+            assert!(!is_proved(&good, user, token), "{user} {token}");
+        }
+        let other = Browser::of(&visit(Scheme::Http, "a", &[])).unwrap().set_cookie.unwrap();
+        for (cookie, csrf) in
+            [(other.split(';').next().unwrap(), &*proof.0), (cookie, ""), (cookie, "x"), (cookie, &proof.0[1..]), ("", &proof.0)]
+        {
+            assert!(!is_proved(&sent(cookie, csrf), "ada", "t1"), "{cookie} {csrf}");
+        }
+        assert!(!doorkeeper().is_proved(&good, Purpose { user: "ada", token: "t1" }), "of another process");
+        let again = Browser::of(&good).unwrap();
+        assert!(again.set_cookie.is_none(), "two open pages do not spoil each other");
+        assert_eq!(keeper.proof(&again, Purpose { user: "ada", token: "t1" }).0, proof.0);
+    }
+
+    #[test]
+    fn our_cookies_are_known_by_both_their_names() {
+        for name in ["countersign_user", "__Secure-countersign_user", "countersign_consent", "__Secure-countersign_consent"] {
+            assert!(is_ours(name), "{name}");
+        }
+        for name in ["countersign_session", "JSESSIONID", "Countersign_user", "__Host-countersign_user", ""] {
+            assert!(!is_ours(name), "{name}");
+        }
+        let secure = visit(Scheme::Https, "a", &[]);
+        let set = USER.set(&secure, "x");
+        assert_eq!(set, "__Secure-countersign_user=x; HttpOnly; SameSite=Lax; Secure; Path=/plugins/servlet/oauth");
+    }
+}

@@ -113,7 +113,8 @@ impl Desk<'_> {
         let work = async move {
             let ended = tokens.revoke(ones_own(id, &user)).await?;
             for token in &ended {
-                let subject = Subject::Consumer(token.consumer.as_str());
+                let (id, consumer) = (token.id.to_string(), Some(token.consumer.as_str()));
+                let subject = Subject::AccessTokens { id: Some(&id), consumer, user: Some(&user) };
                 keeper.audit.note(&Audited::done(Actor::Owner(&user), from, "revoke_token", subject)).await;
             }
             Ok(ended)
