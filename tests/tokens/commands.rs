@@ -185,8 +185,11 @@ fn what_root_does_beside_a_service_leaves_nothing_that_is_roots() {
         assert_eq!(fs::metadata(&path).unwrap().uid(), SERVICE, "{}", path.display());
     }
     drop(store);
+    // Where everybody may run it, wherever the build is.
+    let program = site.path("countersign");
+    fs::copy(env!("CARGO_BIN_EXE_countersign"), &program).unwrap();
     let as_user = |uid: u32| -> Screen {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+        let mut command = Command::new(&program);
         run(command.args(["tokens", "list", "--state"]).arg(site.state()).uid(uid).gid(uid))
     };
     let service = as_user(SERVICE);

@@ -77,9 +77,13 @@ fn what_was_answered_before_a_kill_is_there_after_it() {
     dance(&site.open(), "a", "ada");
 }
 
+/// The rest is the test program's own.
 fn is_answer(line: &str) -> bool {
-    let letters = line.split(' ').skip(1).all(|token| token.len() == 32);
-    letters
-        && (line.starts_with("given ") || line.starts_with("renewed "))
-        && line.split(' ').count() == if line.starts_with("given") { 2 } else { 3 }
+    let words: Vec<_> = line.split(' ').collect();
+    let count = match words[0] {
+        "given" => 2,
+        "renewed" => 3,
+        _ => return false,
+    };
+    words.len() == count && words[1..].iter().all(|token| token.len() == 32)
 }
