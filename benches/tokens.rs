@@ -101,17 +101,10 @@ fn fill(database: &Path) {
     let later = |lifetime: Duration| now.saturating_add_unsigned(lifetime.as_secs());
     let (expires, session_expires) = (later(Lifetimes::default().access_token), later(Lifetimes::default().session));
     for at in 0..TOKENS {
+        let (consumer, user) = (consumer(at % CONSUMERS), user(at % USERS));
         let (token, handle) = (SecretHash::of(&token(at)), SecretHash::of(&format!("handle-{at}")));
-        let values = params![
-            token.as_bytes(),
-            handle.as_bytes(),
-            consumer(at % CONSUMERS).as_str(),
-            user(at % USERS),
-            now,
-            expires,
-            session_expires,
-            1_000_000_000
-        ];
+        let values =
+            params![token.as_bytes(), handle.as_bytes(), consumer.as_str(), user, now, expires, session_expires, 1_000_000_000];
         insert.execute(values).expect("a row");
     }
     drop(insert);
