@@ -2,10 +2,11 @@
 //!
 //! No password, token, key or cookie is in it; a public key is its fingerprint.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::net::IpAddr;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -216,6 +217,15 @@ impl Audit {
     }
 }
 
+/// Asks whether a command could write its line, so that nothing is done of which there would be none. That the disk is full shows only
+/// at the line itself, and does not keep root from taking a consumer out: of what is done then, the screen alone has the line.
+///
+/// # Errors
+/// If the file cannot be opened.
+pub fn check_for_command(target: &LogTarget) -> io::Result<()> {
+    if let LogTarget::File(path) = target { open_for_command(path).map(drop) } else { Ok(()) }
+}
+
 /// Writes a line for a command, which ends at once. Standard error is a person's screen then, and no record: nothing is written.
 ///
 /// # Errors
@@ -223,14 +233,18 @@ impl Audit {
 pub fn record_of_command(target: &LogTarget, audited: &Audited<'_>) -> io::Result<()> {
     let LogTarget::File(path) = target else { return Ok(()) };
     let line = audited.line_now()?;
+    open_for_command(path)?.write_all(line.as_bytes())
+}
+
+fn open_for_command(path: &Path) -> io::Result<File> {
     let is_new = !path.exists();
     // One write, appended: the gateway may be writing to it too.
-    let mut file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
+    let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
     if is_new && let Some(folder) = path.parent().and_then(|folder| std::fs::metadata(folder).ok()) {
         // Root makes it, and the gateway has to write it: whose the folder is, his is the file. Nobody else can give it away.
         let _ = fchown(&file, Some(folder.uid()), Some(folder.gid()));
     }
-    file.write_all(line.as_bytes())
+    Ok(file)
 }
 
 /// A disk that is busy takes a line within that; what takes longer hangs.

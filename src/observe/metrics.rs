@@ -18,6 +18,7 @@ use super::traffic::{Event, Totals};
 use crate::consumers::reload::ReloadState;
 use crate::policy::Policy;
 use crate::proxy::Shared;
+use crate::tokens::{Step, StepOutcome, TokenStore};
 
 /// Where the numbers are.
 #[derive(Debug, Clone)]
@@ -108,6 +109,20 @@ impl Metrics {
         page.gauge("files_have_problems", "1 while a file cannot be used, and an older version of it is in force", problems)
     }
 
+    fn write_tokens(&self, page: &mut Page<'_>) -> fmt::Result {
+        let tokens = self.shared.gateway.tokens.as_deref();
+        let number = tokens.map_or(0, TokenStore::len) as u64;
+        page.gauge("tokens", "Users' access tokens that can be used or renewed", number)?;
+        let counts = tokens.map(TokenStore::counts);
+        let samples = Step::ALL.into_iter().flat_map(|step| {
+            StepOutcome::ALL.map(|outcome| {
+                let count = counts.map_or(0, |counts| counts.get(step, outcome));
+                ([("step", step.name()), ("outcome", outcome.name())], count)
+            })
+        });
+        page.counters("dance_steps", "Steps of the three-legged dance, by what became of them", samples)
+    }
+
     fn write_certificates(policy: &Policy, page: &mut Page<'_>) -> fmt::Result {
         let listeners =
             policy.settings.listen.iter().filter_map(|listener| Some((listener.address.to_string(), listener.tls.as_ref()?)));
@@ -154,6 +169,7 @@ impl Collector for Metrics {
         self.write_traffic(&mut page)?;
         self.write_limits(&policy, &mut page)?;
         self.write_files(&policy, &mut page)?;
+        self.write_tokens(&mut page)?;
         Self::write_certificates(&policy, &mut page)?;
         self.write_troubles(&mut page)
     }
@@ -171,11 +187,11 @@ impl Page<'_> {
         self.family(name, help, None, MetricType::Gauge, |encoder| ConstGauge::new(value).encode(encoder))
     }
 
-    fn counters<'l>(
+    fn counters<'l, const N: usize>(
         &mut self,
         name: &str,
         help: &str,
-        samples: impl IntoIterator<Item = ([(&'l str, &'l str); 1], u64)>,
+        samples: impl IntoIterator<Item = ([(&'l str, &'l str); N], u64)>,
     ) -> fmt::Result {
         self.family(name, help, None, MetricType::Counter, |mut encoder| {
             samples.into_iter().try_for_each(|(labels, value)| ConstCounter::new(value).encode(encoder.encode_family(&labels)?))

@@ -17,7 +17,7 @@ mod traffic;
 
 pub use access::{AccessRecord, Outcome, UnreadHead};
 pub use activity::{ConsumerActivity, LastHour};
-pub use audit::{Actor, Audit, Audited, Subject, record_of_command};
+pub use audit::{Actor, Audit, Audited, Subject, check_for_command, record_of_command};
 pub use counts::VerdictCounts;
 pub use diagnostics::install as install_diagnostics;
 pub use health::{Health, Trouble};

@@ -6,6 +6,7 @@
 //! made for clients that expect one, and forgotten.
 
 mod cleanup;
+mod counts;
 mod database;
 #[cfg(test)]
 mod desk;
@@ -24,6 +25,7 @@ mod schema;
 mod store;
 mod temporary;
 
+pub use counts::{Step, StepCounts, StepOutcome};
 pub use file::TokenFile;
 pub use model::{
     AccessToken, Callback, Decided, Decision, Issued, NewTemporary, Revision, Selection, TemporaryCredentials, TokenCredentials,

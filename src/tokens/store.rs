@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
+use super::counts::{Step, StepCounts};
 use super::database::{Database, Writing};
 use super::exchange::{self, Asked};
 use super::index::Index;
@@ -29,6 +30,7 @@ pub struct TokenStore {
     jobs: mpsc::Sender<Job>,
     keeper: JoinHandle<()>,
     clock: Clock,
+    counts: StepCounts,
 }
 
 impl TokenStore {
@@ -46,7 +48,7 @@ impl TokenStore {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(no_thread)?;
         let run = move || runtime.block_on(keeper::run(operations, asked));
         let keeper = std::thread::Builder::new().name("tokens".to_owned()).spawn(run).map_err(no_thread)?;
-        Ok(Self { index, jobs, keeper, clock })
+        Ok(Self { index, jobs, keeper, clock, counts: StepCounts::default() })
     }
 
     /// The access token that a signed request may be forwarded with. From memory: this is on every request's path.
@@ -72,7 +74,7 @@ impl TokenStore {
             let expires = Timestamp::from_seconds(now.seconds().saturating_add(lifetime));
             Ok(temporary::begin(writing, &new, now, expires)?)
         };
-        self.write(begin).await.map_err(only_fault)
+        self.counts.note(Step::RequestToken, self.write(begin).await).map_err(only_fault)
     }
 
     /// What a resource owner is asked about. One that is expired is [`TokenProblem::Expired`], one that is exchanged
@@ -91,7 +93,8 @@ impl TokenStore {
     /// If the token is not one that can be decided about, or the decision can't be stored.
     pub async fn decide(&self, token: &str, decision: Decision) -> Result<Decided, DanceError> {
         let token = token.to_owned();
-        self.write(move |writing, now| temporary::decide(writing, &token, &decision, now)).await
+        let decided = self.write(move |writing, now| temporary::decide(writing, &token, &decision, now)).await;
+        self.counts.note(Step::Decision, decided)
     }
 
     /// Exchanges a request token for an access token (RFC 5849 §2.3), once, whoever asks how often. `verifier`: as sent; `None`: absent.
@@ -110,7 +113,7 @@ impl TokenStore {
             let asked = Asked { token: &token, consumer: &consumer, proof: verifier.as_deref(), lifetimes };
             exchange::exchange(writing, &asked, now)
         };
-        self.write_token(exchange).await
+        self.counts.note(Step::AccessToken, self.write_token(exchange).await)
     }
 
     /// Gives a new access token and a new session handle for old ones, which end.
@@ -129,7 +132,7 @@ impl TokenStore {
             let asked = Asked { token: &token, consumer: &consumer, proof: Some(&handle), lifetimes };
             exchange::renew(writing, &asked, now)
         };
-        self.write_token(renew).await
+        self.counts.note(Step::Renewal, self.write_token(renew).await)
     }
 
     /// Takes tokens back: from the next request on they are refused. Gives those that were.
@@ -138,7 +141,7 @@ impl TokenStore {
     /// If that can't be stored; none is taken back then.
     pub async fn revoke(&self, which: Selection) -> Result<Vec<Arc<AccessToken>>, StoreFault> {
         let revoke = move |writing: &Writing<'_>, now| Ok(ending::revoke(writing, &which, now)?);
-        let revoked = self.write(revoke).await.map_err(only_fault)?;
+        let revoked = self.counts.note(Step::Revocation, self.write(revoke).await).map_err(only_fault)?;
         Ok(revoked.into_iter().map(Arc::new).collect())
     }
 
@@ -178,6 +181,11 @@ impl TokenStore {
             tracing::warn!(consumer = consumer.as_str(), "a consumer has not been listed for a day, and its tokens are purged");
         }
         Ok(())
+    }
+
+    /// How often each step of the dance was taken here.
+    pub fn counts(&self) -> &StepCounts {
+        &self.counts
     }
 
     /// Whether the thread runs that writes.

@@ -87,9 +87,23 @@ fn looking_is_no_change_and_without_a_configuration_there_is_no_log() {
 }
 
 #[test]
-fn an_audit_log_that_cannot_be_written_is_said() {
+fn where_the_audit_log_cannot_be_opened_nothing_is_changed() {
     let desk = configured("nowhere/audit.log");
-    let screen = run(&desk, &["edit", "wiki", "--disabled"]);
+    let list = desk.text();
+    for arguments in [&["edit", "wiki", "--disabled"][..], &["remove", "wiki", "--yes"]] {
+        let screen = run(&desk, arguments);
+        assert_eq!(screen.code, Some(1), "{}", screen.err);
+        assert!(screen.err.contains("nothing was changed: the audit log cannot be opened: No such file"), "{}", screen.err);
+    }
+    assert_eq!(desk.text(), list);
+    assert!(desk.done(&["remove", "wiki", "--yes"]).contains("removed"), "without a configuration there is no such log");
+}
+
+#[test]
+fn a_full_disk_under_the_audit_log_keeps_nobody_from_removing_a_consumer() {
+    let desk = configured("/dev/full");
+    let screen = run(&desk, &["remove", "wiki", "--yes"]);
     assert_eq!(screen.code, Some(0), "{}", screen.err);
-    assert!(screen.err.contains("warning: the audit log cannot be written"), "{}", screen.err);
+    assert!(screen.err.contains("warning: the audit log cannot be written: No space left"), "{}", screen.err);
+    assert!(!desk.text().contains("key: wiki"));
 }

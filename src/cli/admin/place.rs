@@ -7,7 +7,7 @@ use clap::Args;
 use crate::accounts::{UserName, Users, WriteError, change, load};
 use crate::cli::{DEFAULT_CONFIG, Failure};
 use crate::config::{LogTarget, Source};
-use crate::observe::{Actor, Audited, Subject, record_of_command};
+use crate::observe::{Actor, Audited, Subject, check_for_command, record_of_command};
 use crate::yaml::Problems;
 
 /// `--config FILE` or `--users FILE`
@@ -61,6 +61,7 @@ impl Files {
         subject: Subject<'_>,
         make: impl FnOnce(&mut Users) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
+        self.check_audit()?;
         let made = change(&self.users, make).map_err(|error| self.failure(error));
         let refused = made.as_ref().err().map(Failure::message);
         let who = Actor::Command(rustix::process::getuid().as_raw());
@@ -69,6 +70,13 @@ impl Files {
             eprintln!("warning: the audit log cannot be written: {error}");
         }
         made
+    }
+
+    fn check_audit(&self) -> Result<(), Failure> {
+        check_for_command(&self.audit).map_err(|error| {
+            Failure::new(format!("nothing was changed: the audit log cannot be opened: {error}"))
+                .hint("see log.audit in the configuration; with --users FILE there is no audit log")
+        })
     }
 
     fn failure(&self, error: WriteError<Failure>) -> Failure {

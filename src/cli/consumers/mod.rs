@@ -11,6 +11,7 @@ mod place;
 mod remove;
 mod settings;
 mod show;
+mod tokens;
 mod view;
 pub(super) mod words;
 

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Failure;
+use super::tokens::{self, TokensFate};
 use crate::admin::change::{audited, reason};
 use crate::cli::DEFAULT_CONFIG;
 use crate::config::{Settings, Source};
 use crate::consumers::LoadPolicy;
-use crate::consumers::edit::{EditError, Editor, Rules, Written};
-use crate::observe::{Actor, Audited, Subject, record_of_command};
+use crate::consumers::edit::{EditError, Editor, Revision, Rules, Written};
+use crate::observe::{Actor, Audited, Subject, check_for_command, record_of_command};
 
 /// `--config` or `--consumers`.
 #[derive(Debug, Clone, Args)]
@@ -57,10 +58,42 @@ impl Opened {
         key: &str,
         step: impl FnOnce(&Editor) -> Result<Written, EditError>,
     ) -> Result<Written, Failure> {
+        self.check_audit()?;
         let written = step(&self.editor());
+        self.conclude(action, key, written, None)
+    }
+
+    /// Removes a consumer. Its tokens end first, if it is known where they are: see [`change::remove`](crate::admin::change::remove).
+    pub(super) fn remove(&self, key: &str, revision: Option<&Revision>) -> Result<(Written, TokensFate), Failure> {
+        self.check_audit()?;
+        let mut fate = TokensFate::NotThere;
+        let end_tokens = || {
+            fate = tokens::end(self.settings.as_ref(), key);
+            Ok(())
+        };
+        let written = self.editor().remove_after(key, revision, end_tokens);
+        self.conclude("remove_consumer", key, written, fate.ended()).map(|written| (written, fate))
+    }
+
+    fn conclude(
+        &self,
+        action: &'static str,
+        key: &str,
+        written: Result<Written, EditError>,
+        ended: Option<usize>,
+    ) -> Result<Written, Failure> {
         let refused = written.as_ref().err().map(reason);
-        self.record(&audited(who(), None, action, key, &written, refused.as_deref()));
+        let line = audited(who(), None, action, key, &written, refused.as_deref());
+        self.record(&Audited { ended, ..line });
         written.map_err(failure)
+    }
+
+    fn check_audit(&self) -> Result<(), Failure> {
+        let Some(settings) = &self.settings else { return Ok(()) };
+        check_for_command(&settings.log.audit).map_err(|error| {
+            Failure::new(format!("nothing was changed: the audit log cannot be opened: {error}"))
+                .hint("see log.audit in the configuration; with --consumers FILE there is no audit log")
+        })
     }
 
     /// Records a change that was not even begun.

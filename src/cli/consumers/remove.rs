@@ -7,11 +7,13 @@ use super::place::{Place, failure};
 use super::words::harmless;
 use super::{ask, outcome, view};
 use crate::cli::failure::Failure;
-use crate::consumers::edit::{Editor, Entry, Revision};
+use crate::consumers::edit::{Entry, Revision};
 
 /// Arguments of `consumers remove`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: countersign consumers remove reports --yes")]
+#[command(
+    after_help = "Example: countersign consumers remove reports --yes\n\nThe tokens that users gave it end with it, for good."
+)]
 pub(super) struct Remove {
     /// The consumer key
     consumer: String,
@@ -40,8 +42,10 @@ impl Remove {
             // What was shown is what is removed.
             revision = revision.or(Some(entry.revision));
         }
-        let remove = |editor: &Editor| editor.remove(&self.consumer, revision.as_ref());
-        let written = opened.change("remove_consumer", &self.consumer, remove)?;
+        let (written, tokens) = opened.remove(&self.consumer, revision.as_ref())?;
+        if let Some(sentence) = tokens.sentence() {
+            eprintln!("note: {sentence}");
+        }
         outcome::show("removed", &written, &[], self.json)
     }
 }
