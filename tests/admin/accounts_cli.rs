@@ -231,15 +231,26 @@ fn with_a_configuration_the_audit_log_says_what_was_done() {
     assert_eq!(admin(&["add-user", "ada", "--password-stdin", "--config", config], PASSWORD).code, Some(0));
     assert_eq!(admin(&["add-user", "ada", "--replace", "--password-stdin", "--config", config], PASSWORD).code, Some(0));
     assert_eq!(admin(&["add-token", "ada", "--config", config], "").code, Some(1));
-    assert_eq!(admin(&["remove", "ada", "--config", config], "").code, Some(0));
+    assert_eq!(admin(&["add-token", "deploy", "--config", config], "").code, Some(0));
+    for name in ["ada", "deploy"] {
+        assert_eq!(admin(&["remove", name, "--config", config], "").code, Some(0));
+    }
     assert!(folder.path().join("admin-users.yaml").exists());
     let text = fs::read_to_string(folder.path().join("audit.log")).unwrap();
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let told: Vec<_> = lines.iter().map(|line| (line["audit"].as_str().unwrap(), line["result"].as_str().unwrap())).collect();
     assert_eq!(
         told,
-        [("add_user", "done"), ("replace_user", "done"), ("add_token", "refused"), ("remove_user_or_token", "done")]
+        [
+            ("add_user", "done"),
+            ("replace_user", "done"),
+            ("add_token", "refused"),
+            ("add_token", "done"),
+            ("remove_user_or_token", "done"),
+            ("remove_user_or_token", "done")
+        ]
     );
+    assert_eq!((lines[4]["user"].as_str(), lines[5]["token"].as_str()), (Some("ada"), Some("deploy")));
     assert!(lines.iter().all(|line| line["by"] == "command" && line["who"].as_str().unwrap().starts_with("uid ")));
     assert!(!text.contains("horse") && !text.contains("argon2"));
 }

@@ -179,7 +179,8 @@ def look(browser, axe):
     sign_in(browser)
     pages = ["/", "/?q=nobody", "/account", "/files", "/refusals", "/refusals?consumer=nobody", "/consumers/add", "/consumers/import"]
     keyed = [f"/consumers/{page}?key=reporting" for page in ["show", "edit", "remove"]]
-    for page in [*pages, *keyed, "/consumers/show?key=nobody", "/?removed=nobody", "/consumers/show?key=reporting&done=saved"]:
+    tokens = ["/tokens", "/tokens?user=fred&done=revoked", "/tokens?user=nobody", "/tokens/revoke?user=fred", "/tokens/revoke?id=0"]
+    for page in [*pages, *keyed, *tokens, "/consumers/show?key=nobody", "/?removed=nobody", "/consumers/show?key=reporting&done=saved"]:
         browser.open(page)
         browser.wait_for("Countersign 0.")
         audit(page)

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
+use crate::allowed::{App, DANCE};
 use crate::browser::Site;
 use crate::importing::{application, base64, document};
 use crate::support::process::Stepping;
@@ -82,7 +83,10 @@ fn no_script_in_any_field_runs_whether_it_was_typed_in_or_published() {
 
 #[test]
 fn every_page_is_for_everybody_in_light_and_dark_on_a_phone_and_on_a_desk() {
-    let site = Site::with_ada();
+    let site = Site::with_ada_and(|builder| builder.setting(DANCE));
+    for user in ["fred", "gina", "fred", "a-user-with-a-name-that-is-as-long-as-an-address@example.com"] {
+        App::new(CONSUMER, &RSA_2048).allowed_by(&site.gateway, user);
+    }
     let jira = application(document("jira:1", "Jira", &base64(&RSA_2048_OTHER.public_pem)));
     assert_eq!(verdict(&site, CONSUMER, &RSA_2048_OTHER), "signature_invalid");
     let axe = axe();

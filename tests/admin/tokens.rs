@@ -344,3 +344,46 @@ fn as_long_as_the_audit_log_takes_no_lines_no_token_is_revoked() {
     assert_eq!((refused.status, &refused.json["code"]), (503, &json!("failed")), "{} {}", first.json, refused.json);
     assert_eq!(app.verdict(&site.gateway, &token), "200");
 }
+
+#[test]
+fn a_consumer_that_a_command_removes_loses_its_tokens_too_beside_a_running_gateway() {
+    let allowed = allowed();
+    let gateway = &allowed.site.gateway;
+    let entry = std::fs::read_to_string(gateway.consumers_file()).unwrap();
+    let remove = |key: &str, place: [&str; 2]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_countersign"));
+        command.current_dir(gateway.folder()).args(["consumers", "remove", key, "--yes"]).args(place);
+        let output = command.stdin(std::process::Stdio::null()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let said = remove("reporting", ["--config", "countersign.yaml"]);
+    assert_eq!(said, "note: its 2 access tokens have ended\n");
+    eventually("it is gone", || (allowed.verdicts()[0] == "consumer_key_unknown").then_some(()));
+    gateway.write_consumers(&entry);
+    eventually("it is back", || (gateway.ask(&by_reporting()).status == 200).then_some(()));
+    // What another process did to the database, a gateway learns within a second.
+    let gone = ["token_rejected", "token_rejected", "200"];
+    eventually("its tokens are gone", || (allowed.verdicts() == gone).then_some(()));
+    let said = remove("other app", ["--consumers", "consumers.yaml"]);
+    assert!(said.contains("refuses them at once, and purges them a day after; with --config they end now"), "{said}");
+}
+
+#[test]
+fn the_metrics_count_tokens_and_steps() {
+    let allowed = allowed();
+    let gateway = &allowed.site.gateway;
+    let pending = allowed.reporting.request_token(gateway);
+    let refused = allowed.reporting.exchange(gateway, &pending, "none");
+    assert_eq!(refused.problem().as_deref(), Some("permission_unknown"));
+    assert_eq!(Program::at(&allowed.site).delete(&format!("{ALL}?user=gina")).status, 200);
+    assert_eq!(allowed.verdicts(), ["200", "token_revoked", "200"]);
+    let metrics = gateway.ask_admin("GET", "/metrics", &[], "").text();
+    let has = |line: &str| assert!(metrics.lines().any(|other| other == line), "{line}: {metrics}");
+    has("countersign_tokens 2");
+    has("countersign_dance_steps_total{step=\"request_token\",outcome=\"done\"} 4");
+    has("countersign_dance_steps_total{step=\"access_token\",outcome=\"done\"} 3");
+    has("countersign_dance_steps_total{step=\"access_token\",outcome=\"refused\"} 1");
+    has("countersign_dance_steps_total{step=\"revocation\",outcome=\"done\"} 1");
+    has("countersign_requests_total{verdict=\"permission_unknown\"} 1");
+}
