@@ -1,11 +1,13 @@
 //! What users allow a consumer, by the dance.
 
+use crate::browser::{Browser, hidden};
 use crate::support::{Gateway, KeyPair, Response, Signing, signed};
 
 /// A gateway with a dance, whose users a single-sign-on proxy names: the test.
 pub(crate) const DANCE: &str = "oauth: {}\nresource_owner: { trusted_header: { name: X-SSO-User, from: [127.0.0.1/32] } }";
 
 const REQUEST_TOKEN: &str = "/plugins/servlet/oauth/request-token";
+const AUTHORIZE: &str = "/plugins/servlet/oauth/authorize";
 const ACCESS_TOKEN: &str = "/plugins/servlet/oauth/access-token";
 
 /// A consumer with its key.
@@ -55,19 +57,25 @@ impl App {
     }
 }
 
-/// The user says yes, and has the verifier.
+/// The user says yes on the page that asks, and reads the verifier from the next one.
 #[track_caller]
 fn allow(gateway: &Gateway, token: &str, user: &str) -> String {
-    use countersign::{
-        clock::Clock,
-        directory::Directory,
-        tokens::{Decision, TokenStore},
-    };
-    let state = std::sync::Arc::new(Directory::make(&gateway.folder().join("state")).unwrap());
-    let store = TokenStore::open(&state, Clock::System).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let decided = runtime.block_on(store.decide(token, Decision::Allow { user: user.to_owned() })).unwrap();
-    decided.verifier.unwrap().reveal().to_owned()
+    let mut browser = Browser::at(gateway.address());
+    let path = format!("{AUTHORIZE}?oauth_token={token}");
+    let asked = browser.send("GET", &path, &[("x-sso-user", user), ("sec-fetch-site", "none")], "");
+    assert_eq!(asked.status, 200, "{}", asked.text());
+    let fields = ["csrf", "oauth_token"].map(|name| format!("{name}={}", hidden(&asked.text(), name)));
+    let headers = [
+        ("content-type", "application/x-www-form-urlencoded"),
+        ("x-sso-user", user),
+        ("origin", &*format!("http://{}", gateway.address())),
+        ("sec-fetch-site", "same-origin"),
+    ];
+    let allowed = browser.send("POST", AUTHORIZE, &headers, &format!("decision=allow&{}", fields.join("&")));
+    assert_eq!(allowed.status, 200, "{}", allowed.text());
+    let page = allowed.text();
+    let code = page.split_once(" id=\"verifier\"").unwrap_or_else(|| panic!("no verifier in {page}")).1;
+    code.split_once('>').unwrap().1.split_once('<').unwrap().0.trim().to_owned()
 }
 
 /// A value of a form.
