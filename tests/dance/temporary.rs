@@ -137,3 +137,34 @@ fn without_the_section_there_are_no_endpoints() {
     assert_eq!((answer.status, answer.text().as_str()), (200, "ok"), "the path is the application's");
     refused(&gateway.ask(&REPORTING.call("a-token")), (401, "token_rejected"), "and no token is good");
 }
+
+#[test]
+fn the_endpoints_are_below_the_public_path_and_where_they_are_configured() {
+    let oauth = "{ request_token: /oauth/temporary }";
+    let site = Site::living(oauth, |builder| builder.setting("public_url: https://jira.example.com/jira"));
+    let ask = |target: &str| {
+        let request = REPORTING.request_token("oob").target(target).signed_for("https://jira.example.com");
+        site.gateway.ask(&request)
+    };
+    let given = ask("/jira/oauth/temporary");
+    assert!(given.status == 200 && given.pair("oauth_token").is_some(), "{}", given.text());
+    for elsewhere in
+        ["/oauth/temporary", "/jira/plugins/servlet/oauth/request-token", "/jira/oauth/temporary/", "/jira//oauth/temporary"]
+    {
+        assert_eq!(ask(elsewhere).pair("oauth_token"), None, "{elsewhere} is the application's");
+    }
+    let token = given.pair("oauth_token").unwrap();
+    let head = format!(
+        "GET /jira/plugins/servlet/oauth/authorize?oauth_token={token} HTTP/1.1\r\nHost: jira.example.com\r\nX-SSO-User: alice\r\n\r\n"
+    );
+    let page = site.gateway.ask_raw(head);
+    assert_eq!(page.status, 200, "{}", page.text());
+    for own in ["href=\"/jira/plugins/servlet/oauth/authorize/style.css\"", "action=\"/jira/plugins/servlet/oauth/authorize\""] {
+        assert!(page.text().contains(own), "{own}: {}", page.text());
+    }
+    let cookie = page.field("set-cookie").unwrap();
+    assert!(
+        cookie.starts_with("__Secure-") && cookie.contains("; Secure") && cookie.contains("; Path=/jira/plugins/"),
+        "{cookie}"
+    );
+}
