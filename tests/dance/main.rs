@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests: whatever goes wrong here ends one")]
 
 mod access;
+mod attacks;
 mod exchange;
 mod form;
 mod full;
@@ -12,7 +13,9 @@ mod once;
 mod owner;
 mod refused;
 mod renewal;
+mod secrets;
 mod site;
 #[path = "../support/mod.rs"]
 mod support;
 mod temporary;
+mod users;
