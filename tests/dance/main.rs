@@ -4,6 +4,7 @@
 
 mod access;
 mod attacks;
+mod clients;
 mod exchange;
 mod form;
 mod full;

@@ -1,18 +1,25 @@
 //! docs/clients.md, compared with the drivers: its table with what they were seen to do, its examples with their lines.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::driver::path;
 
 #[test]
 fn every_driver_is_an_example_and_every_example_a_driver() {
     let drivers: BTreeSet<String> =
-        std::fs::read_dir(path("")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    let drivers: BTreeSet<String> = drivers.into_iter().filter(|name| !name.contains("_calls.")).collect();
+        names(&path("")).into_iter().filter(|name| !name.contains("_calls.")).chain(dances()).collect();
     let text = read();
     let examples: BTreeSet<String> = text.lines().filter_map(marker).map(str::to_owned).collect();
     assert_eq!(examples, drivers);
+}
+
+#[test]
+fn the_examples_of_the_dance_are_what_is_danced() {
+    let text = read();
+    for dance in dances() {
+        assert_eq!(example(&text, &dance), lines_of(&dances_folder().join(&dance)), "the example of {dance} in docs/clients.md");
+    }
 }
 
 #[test]
@@ -37,7 +44,20 @@ fn the_versions_are_those_that_are_installed() {
 pub(crate) fn check(library: &str, driver: &str, habits: &[String]) {
     let text = read();
     assert_eq!(row(&text, library)[2..], *habits, "the row of {library} in docs/clients.md");
-    assert_eq!(example(&text, driver), lines_of(driver), "the example of {library} in docs/clients.md");
+    assert_eq!(example(&text, driver), lines_of(&path(driver)), "the example of {library} in docs/clients.md");
+}
+
+/// The scripts that tests/dance runs.
+fn dances() -> Vec<String> {
+    names(&dances_folder()).into_iter().filter(|name| !name.starts_with("steps.")).collect()
+}
+
+fn dances_folder() -> PathBuf {
+    path("../dances")
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
 fn read() -> String {
@@ -67,8 +87,8 @@ fn example(text: &str, driver: &str) -> String {
 }
 
 /// What stands between a driver's markers, each piece without its indentation, with an empty line between two pieces.
-fn lines_of(driver: &str) -> String {
-    let text = std::fs::read_to_string(path(driver)).unwrap();
+fn lines_of(driver: &Path) -> String {
+    let text = std::fs::read_to_string(driver).unwrap();
     let mut pieces: Vec<String> = Vec::new();
     let mut lines = text.lines();
     while lines.any(|line| line.contains(">>> docs")) {
@@ -77,6 +97,6 @@ fn lines_of(driver: &str) -> String {
         let indent = piece.iter().filter(blank).map(|line| line.len() - line.trim_start().len()).min().unwrap_or_default();
         pieces.push(piece.iter().map(|line| format!("{}\n", line.get(indent..).unwrap_or_default())).collect());
     }
-    assert!(!pieces.is_empty(), "{driver} has no marked lines");
+    assert!(!pieces.is_empty(), "{} has no marked lines", driver.display());
     pieces.join("\n")
 }
