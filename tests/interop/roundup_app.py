@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A real application behind the gateway: a fresh Roundup issue tracker, unmodified, that takes its user from a header.
 
-Creates a tracker (classic template, SQLite) with the users admin and alice in HOME, which must not exist, and serves it
+Creates a tracker (classic template, SQLite) with the users admin, alice and bob in HOME, which must not exist, and serves it
 through Roundup's own WSGI handler. Prints its port on the first line. Roundup is told with its own setting
 `http_auth_header` to believe the gateway's X-Forwarded-User; it knows nothing of OAuth. Each access is written to
 HOME.accesses before Roundup sees it, as JSON: method, path, user header.
@@ -50,7 +50,8 @@ def create_tracker(home: Path) -> None:
     tracker = roundup.instance.open(str(home))
     tracker.init(password.Password(secrets.token_hex(), config=tracker.config))
     database = tracker.open("admin")
-    database.user.create(username="alice", realname="Alice", roles="User", address="alice@tracker.example")
+    for name in ["alice", "bob"]:
+        database.user.create(username=name, realname=name.title(), roles="User", address=f"{name}@tracker.example")
     database.commit()
     database.close()
 
