@@ -11,7 +11,9 @@ fuzz_target!(|bytes: &[u8]| {
             assert!(!found.name.is_empty() && !found.name.chars().any(char::is_control));
             assert!(!found.description.chars().any(char::is_control));
             assert!(!found.public_key_text.is_empty());
-            assert!(found.callback_url.is_none_or(|url| url.to_ascii_lowercase().starts_with("http")));
+            assert!(
+                found.callback_url.is_none_or(|url| url.starts_with("http") && url.bytes().all(|byte| byte.is_ascii_graphic()))
+            );
         }
         Err(error) => assert!(!error.to_string().chars().any(char::is_control)),
     }

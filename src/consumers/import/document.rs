@@ -5,7 +5,9 @@ use std::fmt;
 use roxmltree::{Document, Node, ParsingOptions};
 
 use crate::consumers::ConsumerKey;
+use crate::dance::callback;
 use crate::oauth::key::MAX_TEXT;
+use crate::tokens::Callback;
 
 /// What an application says about itself as a consumer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +22,7 @@ pub struct Found {
     pub public_key_text: String,
     /// Where authorization comes back to.
     pub callback_url: Option<String>,
-    /// A callback that is no http or https URL, and therefore is left out.
+    /// A callback that is no http or https URL as [`callback::read`] takes it, and therefore is left out.
     pub dropped_callback: Option<String>,
 }
 
@@ -112,9 +114,9 @@ fn line(text: &str, longest: usize) -> Option<String> {
     (joined.len() <= longest && !joined.chars().any(char::is_control)).then_some(joined)
 }
 
+/// Judged as a callback that is signed: what a browser would mend first, such as a line break in the middle, is none.
 fn is_callback(text: &str) -> bool {
-    let url = url::Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-    url.is_some_and(|url| url.username().is_empty() && url.fragment().is_none())
+    matches!(callback::read(text.as_bytes()), Some(Callback::Url(_)))
 }
 
 fn why(error: roxmltree::Error) -> DocumentError {
@@ -193,9 +195,15 @@ mod tests {
         }
         let bare = parse("<c><key>k</key><name>n</name><publicKey>p</publicKey></c>").unwrap();
         assert_eq!((bare.description.as_str(), bare.callback_url), ("", None));
-        let script = JIRA.replace("https://jira.example.com/plugins/servlet/oauth/callback", "javascript:alert(1)");
-        let script = parse(&script).unwrap();
-        assert_eq!((script.callback_url, script.dropped_callback.as_deref()), (None, Some("javascript:alert(1)")));
+    }
+
+    #[test]
+    fn a_callback_that_is_no_url_as_it_stands_is_left_out() {
+        for odd in ["javascript:alert(1)", "ht\n\ntps://a.example/cb", "https://a.example/c b", "https://:x@a.example/", "oob"] {
+            let text = JIRA.replace("https://jira.example.com/plugins/servlet/oauth/callback", odd);
+            let found = parse(&text).unwrap();
+            assert_eq!((found.callback_url, found.dropped_callback.as_deref()), (None, Some(odd)));
+        }
     }
 
     #[test]
