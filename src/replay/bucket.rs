@@ -93,7 +93,33 @@ impl Hasher for TakeFirstBytes {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+    use std::hash::{BuildHasher, Hash};
+
     use super::*;
+
+    #[test]
+    fn a_bucket_ends_with_the_last_of_its_stamps() {
+        for number in [0, 1, 28_333_333] {
+            let last = last_stamp(number);
+            assert_eq!(bucket_of(Timestamp::from_seconds(last)), number);
+            assert_eq!(bucket_of(Timestamp::from_seconds(last + 1)), number + 1);
+        }
+    }
+
+    /// Keys whose hashes were alike would make one long list of a map.
+    #[test]
+    fn keys_that_differ_have_hashes_that_differ() {
+        fn hashes<K: Hash>(keys: impl Iterator<Item = K>) -> usize {
+            keys.map(|key| Prehashed::default().hash_one(key)).collect::<HashSet<u64>>().len()
+        }
+        assert_eq!(hashes(0..1000u32), 1000);
+        assert_eq!(hashes(0..1000u64), 1000);
+        assert_eq!(hashes(0..1000u128), 1000);
+        // Words of which one hides the other where they are not put together bit by bit.
+        let pairs = [(1, 0), (1, 32), (1, 33), (2, 0), (0, 32)];
+        assert_eq!(hashes(pairs.iter().map(|(first, second): &(u64, u64)| [first.to_le_bytes(), second.to_le_bytes()])), 5);
+    }
 
     #[test]
     fn nothing_counts_as_used_while_it_cannot_be_written() {

@@ -384,6 +384,36 @@ mod tests {
     }
 
     #[test]
+    fn the_journals_key_is_the_one_that_it_was_given() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(journal(folder.path()).key(), [7; 16]);
+    }
+
+    #[test]
+    fn the_time_since_boot_is_the_kernels() {
+        let told = fs::read_to_string("/proc/uptime").unwrap();
+        let told: f64 = told.split(' ').next().unwrap().parse().unwrap();
+        let read = since_boot().unwrap().as_secs_f64();
+        assert!(read > 0.0 && read >= told, "{read} after {told}");
+    }
+
+    #[test]
+    fn what_is_to_be_synced_asks_the_file() {
+        // A device that is no storage says that it cannot (fsync(2)).
+        assert_eq!(BucketFile::on_a_full_disk().sync().unwrap_err().kind(), io::ErrorKind::InvalidInput);
+    }
+
+    #[test]
+    fn what_is_not_written_whole_is_an_error() {
+        use rustix::fs::{OFlags, fcntl_setfl};
+        let (_reader, pipe) = std::io::pipe().unwrap();
+        fcntl_setfl(&pipe, OFlags::NONBLOCK).unwrap();
+        let mut pipe = File::from(std::os::fd::OwnedFd::from(pipe));
+        // A pipe that nobody reads takes a part of it (pipe(7)).
+        assert_eq!(write_whole(&mut pipe, &[0; 16 << 20]).unwrap_err().kind(), io::ErrorKind::StorageFull);
+    }
+
+    #[test]
     fn a_full_disk_is_an_error_and_leaves_no_half_record() {
         let full = BucketFile::on_a_full_disk();
         assert_eq!(full.end().append(records(1)[0]).unwrap_err().kind(), io::ErrorKind::StorageFull);

@@ -261,6 +261,18 @@ mod tests {
     }
 
     #[test]
+    fn a_mark_is_written_again_when_it_gets_old() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = Arc::new(Directory::make(folder.path()).unwrap());
+        let keeper = MarkKeeper::new(directory, BootId("a".to_owned()), 0);
+        assert!(keeper.is_heartbeat_due(), "there is none yet");
+        keeper.write(1000, Stand::default).unwrap();
+        assert!(!keeper.is_heartbeat_due());
+        *keeper.written() = Instant::now().checked_sub(HEARTBEAT_EVERY);
+        assert!(keeper.is_heartbeat_due());
+    }
+
+    #[test]
     fn a_mark_that_is_cut_or_changed_in_form_is_none() {
         let text = mark().to_string();
         for length in 0..text.len() {

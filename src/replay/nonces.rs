@@ -98,3 +98,34 @@ impl Nonces {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::clock::{Clock, ManualClock};
+
+    const NOW: u64 = 1_700_000_000;
+    const WINDOW: Window = Window { max_age: 300, max_ahead: 300 };
+
+    #[test]
+    fn the_only_instance_tells_what_its_table_knows() {
+        let clock = ManualClock::at(NOW);
+        let nonces = Nonces::of_one_instance(NonceTable::in_memory([7; 16], Clock::Manual(Arc::clone(&clock))));
+        let id = |stamp, nonce| nonces.id("a", b"", Timestamp::from_seconds(stamp), &Nonce::new(nonce).unwrap());
+        let shares = Shares { all: 10, of_consumer: 10 };
+        assert_eq!(nonces.peek(id(nonces.first_remembered().seconds(), "n")), Ok(()));
+        for nonce in ["1", "2"] {
+            nonces.table.commit(SignatureValid::for_tests(), id(NOW, nonce), WINDOW, shares).unwrap();
+        }
+        assert_eq!((nonces.live(), nonces.peek(id(NOW, "1"))), (2, Err(NonceRefused::Used)));
+        clock.advance(1000);
+        assert_eq!((nonces.sweep(WINDOW).unwrap(), nonces.live()), (2, 0));
+        let first = nonces.first_remembered().seconds();
+        assert!(first > NOW && nonces.shared_store().is_none());
+        assert_eq!(nonces.peek(id(first - 2, "1")), Err(NonceRefused::Forgotten));
+        assert_eq!(nonces.peek(id(first - 1, "1")), Err(NonceRefused::Forgotten));
+        assert_eq!(nonces.peek(id(first, "1")), Ok(()));
+    }
+}

@@ -372,6 +372,64 @@ mod tests {
     }
 
     #[test]
+    fn what_the_system_does_not_let_us_read_stops_the_start_and_costs_nothing() {
+        let state = State::new();
+        assert_eq!(commit(&state.open().0, "a", NOW, "n"), Ok(()));
+        for name in ["key", "mark", &state.files()[0].to_string()] {
+            let (path, aside) = (state.path(name), state.folder.path().join("aside"));
+            fs::rename(&path, &aside).unwrap();
+            // Nobody can read that as a file, root neither.
+            fs::create_dir(&path).unwrap();
+            let clock = Clock::Manual(Arc::clone(&state.clock));
+            assert!(NonceTable::open(&Directory::make(state.folder.path()).unwrap(), WINDOW, clock).is_err(), "{name}");
+            fs::remove_dir(&path).unwrap();
+            fs::rename(&aside, &path).unwrap();
+        }
+        assert_eq!(commit(&state.open().0, "a", NOW, "n"), Err(NonceRefused::Used));
+    }
+
+    #[test]
+    fn a_mark_that_is_whole_tells_how_far_a_damaged_journal_went() {
+        let damages: [fn(&State); 2] = [
+            |state| fs::write(state.path("key"), [9; 8]).unwrap(),
+            |state| fs::write(state.path(&state.files()[0].to_string()), [1; 48]).unwrap(),
+        ];
+        for damage in damages {
+            let state = State::new();
+            assert_eq!(commit(&state.open().0, "a", NOW, "n"), Ok(()));
+            damage(&state);
+            // The clock has come back an hour behind.
+            state.clock.set_wall(NOW - 3600);
+            assert_eq!(state.lost_until(), NOW + 300 + 20);
+        }
+    }
+
+    #[test]
+    fn a_process_that_is_killed_twice_forgets_nothing() {
+        let state = State::new();
+        assert_eq!(commit(&state.open().0, "a", NOW, "n"), Ok(()));
+        drop(state.open());
+        let (table, memory) = state.open();
+        assert_eq!(memory, Memory::Whole { nonces: 1 });
+        assert_eq!(commit(&table, "a", NOW, "n"), Err(NonceRefused::Used));
+    }
+
+    #[test]
+    fn a_file_that_was_to_be_deleted_when_the_process_was_killed_is_deleted_by_the_next() {
+        let state = State::new();
+        let (table, _) = state.open();
+        assert_eq!(commit(&table, "a", NOW, "n"), Ok(()));
+        let path = state.path(&state.files()[0].to_string());
+        let bytes = fs::read(&path).unwrap();
+        state.clock.advance(1000);
+        assert_eq!(table.sweep(WINDOW).unwrap(), 1);
+        drop(table);
+        fs::write(&path, bytes).unwrap();
+        let (table, memory) = state.open();
+        assert_eq!((memory, table.live(), state.files()), (Memory::Whole { nonces: 0 }, 0, vec![]));
+    }
+
+    #[test]
     fn a_wider_window_of_the_process_before_counts_when_its_nonces_are_lost() {
         let wide = Window { max_age: 3600, max_ahead: 3600 };
         for without_mark in [false, true] {

@@ -410,6 +410,17 @@ mod tests {
     }
 
     #[test]
+    fn a_bucket_stays_while_its_last_stamp_is_in_the_window() {
+        let (table, clock) = table();
+        let (first, last) =
+            (bucket_of(Timestamp::from_seconds(NOW)) * BUCKET, last_stamp(bucket_of(Timestamp::from_seconds(NOW))));
+        assert_eq!(commit(&table, id(&table, "a", first, "n"), SHARES), Ok(()));
+        clock.advance(last + WINDOW.max_age - NOW);
+        assert_eq!(table.sweep(WINDOW).unwrap(), 0);
+        assert_eq!(commit(&table, id(&table, "a", last, "n"), SHARES), Ok(()));
+    }
+
+    #[test]
     fn a_bucket_that_is_dropped_gives_back_its_own_places_and_no_other() {
         let (table, clock) = table();
         let shares = Shares { of_consumer: 3, ..SHARES };

@@ -70,7 +70,8 @@ impl Origin {
             self.believe_forwarded(&elements, trusted)?;
         } else {
             hops = self.follow(chain.iter().map(|address| parse_node(address)), trusted);
-            self.set(nth_from_end(&protos, hops), nth_from_end(&hosts, hops), nth_from_end(&ports, hops))?;
+            let [proto, host, port] = [&protos, &hosts, &ports].map(|values| nth_from_end(values, hops).map(String::as_str));
+            self.set(proto, host, port)?;
             let client = self.check_agreement(&elements, !chain.is_empty(), trusted)?;
             // A client that sends one of the others itself must not hide its address, which `Forwarded` alone names.
             self.client = client;
@@ -87,12 +88,8 @@ impl Origin {
 
     /// RFC 7239: each proxy adds an element at the end.
     fn believe_forwarded(&mut self, elements: &[Element], trusted: &[IpNet]) -> Result<(), Refusal> {
-        if elements.is_empty() {
-            return Ok(());
-        }
         let hops = self.follow(elements.iter().map(|element| element.node.as_deref().and_then(parse_node)), trusted);
-        let index = elements.len().saturating_sub(hops);
-        let element = &elements[index.min(elements.len() - 1)];
+        let Some(element) = nth_from_end(elements, hops) else { return Ok(()) };
         self.set(element.proto.as_deref(), element.host.as_deref(), None)
     }
 
@@ -211,8 +208,8 @@ fn split_outside_quotes(text: &str, separator: u8) -> Vec<&str> {
 }
 
 /// The value that the outermost trusted hop made; if there are fewer values than hops, the first.
-fn nth_from_end(values: &[String], hops: usize) -> Option<&str> {
-    values.get(values.len().saturating_sub(hops)).map(String::as_str)
+fn nth_from_end<T>(values: &[T], hops: usize) -> Option<&T> {
+    values.get(values.len().saturating_sub(hops))
 }
 
 /// An address, with or without a port, an IPv6 one in brackets (RFC 7239 §6); a name or `unknown` is none.
@@ -290,6 +287,29 @@ mod tests {
         let origin = derived("10.0.0.1", &[("forwarded", value)]);
         assert_eq!(origin.base_url(), "https://jira:444");
         assert_eq!(origin.client, "2001:db8::1".parse::<IpAddr>().unwrap());
+    }
+
+    #[test]
+    fn a_comma_in_quotes_begins_no_element_of_forwarded() {
+        let origin = derived("10.0.0.1", &[("forwarded", r#"for=192.0.2.1;proto=https;by="a,b""#)]);
+        assert_eq!((origin.base_url().as_str(), origin.client), ("https://inner:8080", "192.0.2.1".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_forwarded_that_two_readers_may_take_apart_differently_is_refused() {
+        for odd in [r#"for="192.0.2.1"#, r#"for=192.0.2.1\;host=evil"#, r#"for="192.0.2.1";host=evil""#] {
+            assert!(try_derived("10.0.0.1", &[("forwarded", odd)]).is_err(), "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_begins_with_a_slash_or_is_none() {
+        let prefixed = |prefix| try_derived("10.0.0.1", &[("x-forwarded-prefix", prefix)]);
+        assert_eq!(prefixed("/jira//").unwrap().prefix, "/jira");
+        assert_eq!(prefixed("/").unwrap().prefix, "");
+        for odd in ["jira", "jira/", "http://evil/jira"] {
+            assert!(prefixed(odd).is_err(), "{odd}");
+        }
     }
 
     #[test]
