@@ -224,10 +224,34 @@ mod tests {
     }
 
     #[test]
+    fn an_authority_is_taken_apart_and_written_as_it_was_parsed() {
+        fn parsed(text: &str) -> Authority {
+            Authority::parse(text).unwrap()
+        }
+        for (text, host, bare, port) in [
+            ("Example.com", "example.com", "example.com", None),
+            ("example.com:", "example.com", "example.com", None),
+            ("example.com:8080", "example.com", "example.com", Some(8080)),
+            ("[::1]", "[::1]", "::1", None),
+            ("[::1]:80", "[::1]", "::1", Some(80)),
+        ] {
+            let authority = parsed(text);
+            assert_eq!((authority.host(), authority.bare_host(), authority.port()), (host, bare, port), "{text}");
+            assert_eq!(parsed(&authority.to_string()), authority);
+            assert!(!parsed(text).with_port(81).is_written(host.as_bytes()));
+            assert_eq!(parsed(text).with_port(81).port(), Some(81));
+        }
+        assert!(parsed("Example.com").is_written(b"example.com"));
+        assert!(!parsed("example.com").is_written(b"Example.com") && !parsed("example.com").is_written(b"example.co"));
+    }
+
+    #[test]
     fn a_request_without_parameters_ends_with_an_empty_part() {
         let parameters = Parameters::collect(Raw::default(), 1).unwrap();
         let uri = BaseStringUri::new(Scheme::Http, &Authority::parse("a").unwrap(), "/");
-        assert_eq!(SignatureBaseString::new("get", &uri, &parameters).to_string(), "GET&http%3A%2F%2Fa%2F&");
+        let text = SignatureBaseString::new("get", &uri, &parameters);
+        assert_eq!(text.to_string(), "GET&http%3A%2F%2Fa%2F&");
+        assert_eq!(format!("{text:?}"), "SignatureBaseString(GET&http%3A%2F%2Fa%2F&)");
     }
 
     type Pairs = Vec<(Vec<u8>, Vec<u8>)>;

@@ -52,6 +52,7 @@ mod tests {
     #[test]
     fn the_digest_is_the_methods() {
         let sha1 = BodyHash::of(b"x", SignatureMethod::RsaSha1).encode();
+        assert!(BodyHash::decode(sha1.as_bytes(), SignatureMethod::RsaSha1).unwrap().matches(b"x", SignatureMethod::RsaSha1));
         assert!(BodyHash::decode(sha1.as_bytes(), SignatureMethod::RsaSha256).is_none());
         assert!(BodyHash::decode(b"", SignatureMethod::RsaSha1).is_none());
     }

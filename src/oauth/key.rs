@@ -464,14 +464,13 @@ fn is_private_key(der: &[u8]) -> bool {
     rsa::pkcs8::PrivateKeyInfo::from_der(der).is_ok() || rsa::pkcs1::RsaPrivateKey::from_der(der).is_ok()
 }
 
-/// FIPS 186-4 asks for e > 2¹⁶, but old keys have 3 or 17; 33 bits is the most that aws-lc takes.
+/// FIPS 186-4 asks for e > 2¹⁶, but old keys have 3 or 17; 33 bits, which take five bytes, is the most that aws-lc takes.
 fn check_exponent(big_endian: &[u8]) -> Result<(), KeyError> {
-    let value = match big_endian {
-        [] => 0,
-        bytes if bytes.len() > 8 => return Err(KeyError::Exponent),
-        bytes => bytes.iter().fold(0u64, |sum, byte| sum << 8 | u64::from(*byte)),
-    };
-    let sound = value >= 3 && value % 2 == 1 && value < 1 << 33;
+    if big_endian.len() > 5 {
+        return Err(KeyError::Exponent);
+    }
+    let value = big_endian.iter().fold(0u64, |sum, byte| sum << 8 | u64::from(*byte));
+    let sound = (3..1 << 33).contains(&value) && value % 2 == 1;
     if sound { Ok(()) } else { Err(KeyError::Exponent) }
 }
 
@@ -491,3 +490,113 @@ fn parameters(method: SignatureMethod) -> &'static RsaParameters {
 }
 
 const BEGIN: &str = "-----BEGIN ";
+
+#[cfg(test)]
+mod tests {
+    use rsa::pkcs1::UintRef;
+    use rsa::pkcs1::der::{Document, pem::PemLabel};
+    use rsa::pkcs8::PrivateKeyInfo;
+
+    use super::*;
+
+    const TUTORIAL: &str = include_str!("../../tests/data/keys/atlassian-tutorial.pub");
+    const PRIVATE: &str = include_str!("../../tests/data/keys/rsa-1024-a.pem");
+
+    fn key(modulus: &[u8], exponent: &[u8]) -> Result<PublicKey, KeyError> {
+        let numbers =
+            Pkcs1PublicKey { modulus: UintRef::new(modulus).unwrap(), public_exponent: UintRef::new(exponent).unwrap() };
+        PublicKey::from_pkcs1(&numbers.to_der().unwrap())
+    }
+
+    /// The greatest number of so many bits; it is odd.
+    fn modulus(bits: usize) -> Vec<u8> {
+        let mut bytes = vec![0xff; bits.div_ceil(8)];
+        bytes[0] >>= bits.div_ceil(8) * 8 - bits;
+        bytes
+    }
+
+    fn read(text: &str) -> Result<PublicKey, KeyError> {
+        PublicKey::from_text(text).map(|(key, _)| key)
+    }
+
+    #[test]
+    fn a_modulus_has_1024_to_8192_bits_and_is_odd() {
+        for (bits, signature) in [(1024, 128), (1025, 129), (2048, 256), (8191, 1024), (8192, 1024)] {
+            let key = key(&modulus(bits), &[3]).unwrap();
+            assert_eq!((key.bits() as usize, key.signature_len()), (bits, signature));
+        }
+        assert_eq!(key(&modulus(1023), &[3]), Err(KeyError::TooShort { bits: 1023, floor: 1024 }));
+        assert_eq!(key(&modulus(8193), &[3]), Err(KeyError::TooLong { bits: 8193 }));
+        let mut even = modulus(1024);
+        even[127] = 0xfe;
+        assert_eq!(key(&even, &[3]), Err(KeyError::EvenModulus));
+    }
+
+    #[test]
+    fn an_exponent_is_odd_and_has_at_most_33_bits() {
+        for sound in [&[3][..], &[17], &[1, 0, 1], &[1, 0xff, 0xff, 0xff, 0xff]] {
+            assert!(key(&modulus(1024), sound).is_ok(), "{sound:?}");
+        }
+        for wrong in [&[0][..], &[1], &[2], &[4], &[1, 0, 0], &[2, 0, 0, 0, 1], &[1, 0, 0, 0, 0, 3], &[1, 0, 0, 0, 0, 0, 0, 0, 3]]
+        {
+            assert_eq!(key(&modulus(1024), wrong), Err(KeyError::Exponent), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn keys_are_the_same_if_their_numbers_are() {
+        let tutorial = read(TUTORIAL).unwrap();
+        assert_eq!(tutorial, read(&tutorial.to_pem()).unwrap());
+        assert_ne!(tutorial, key(&modulus(1024), &[3]).unwrap());
+        assert_ne!(key(&modulus(1024), &[3]), key(&modulus(1024), &[5]));
+        let fingerprint = "0d939804900859a7df3d6b4b48d74a8cc94a6534f2f5bcb86dba401f7a721556";
+        assert_eq!(tutorial.fingerprint().to_string(), fingerprint);
+        assert_eq!(format!("{tutorial:?}"), format!("PublicKey(2048 bits, {fingerprint})"));
+        assert_eq!(format!("{:?}", tutorial.fingerprint()), format!("Fingerprint({fingerprint})"));
+    }
+
+    #[test]
+    fn every_private_half_is_called_one() {
+        let pkcs8 = Document::from_pem(PRIVATE).unwrap().1;
+        let pkcs1 = PrivateKeyInfo::from_der(pkcs8.as_bytes()).unwrap().private_key;
+        let armoured = pem::encode_string(rsa::pkcs1::RsaPrivateKey::PEM_LABEL, LineEnding::LF, pkcs1).unwrap();
+        let bare = [pkcs8.as_bytes(), pkcs1].map(|der| base64::prelude::BASE64_STANDARD.encode(der));
+        for text in [PRIVATE, &armoured, &bare[0], &bare[1], "PuTTY-User-Key-File-3: ssh-rsa\nEncryption: none"] {
+            assert_eq!(read(text), Err(KeyError::PrivateKey), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_holds_no_one_key_is_refused_for_what_it_is() {
+        let longest = "A".repeat(65_536);
+        for (text, error) in [
+            ("", KeyError::Empty),
+            ("\u{feff} \n", KeyError::Empty),
+            ("ssh-rsa AAAAB3NzaC1yc2E= me@example.com", KeyError::SshKey),
+            ("---- BEGIN SSH2 PUBLIC KEY ----\nAAAA\n---- END SSH2 PUBLIC KEY ----", KeyError::SshKey),
+            (&read(TUTORIAL).unwrap().to_pem().repeat(2), KeyError::SeveralKeys),
+            ("-----BEGIN PUBLIC KEY-----\nAAAA", KeyError::Garbled),
+            ("no base64!", KeyError::Garbled),
+            ("AAAA", KeyError::NotAKey),
+            (&longest, KeyError::NotAKey),
+            (&format!("{longest}AAAA"), KeyError::Garbled),
+        ] {
+            assert_eq!(read(text), Err(error), "{}", &text[..text.len().min(80)]);
+        }
+    }
+
+    #[test]
+    fn an_error_says_what_is_wrong_and_how_to_mend_it() {
+        let hint = "convert it with: ssh-keygen -e -m PKCS8 -f key.pub";
+        assert_eq!((KeyError::SshKey.message().as_str(), KeyError::SshKey.hint()), ("this is an SSH key", hint));
+        assert_eq!(KeyError::SshKey.to_string(), format!("this is an SSH key; {hint}"));
+    }
+
+    #[test]
+    fn parsed_keys_are_kept_while_there_is_room() {
+        let key = read(TUTORIAL).unwrap();
+        assert!(key.kept_parsed(SignatureMethod::RsaSha1).is_some());
+        // More than there are places, one after the other.
+        assert!((0..=MAX_PARSED).all(|_| Place::take().is_some()));
+    }
+}

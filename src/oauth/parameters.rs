@@ -391,8 +391,38 @@ mod tests {
 
     #[test]
     fn repeated_protocol_parameters_are_named_across_places() {
-        let raw = Raw { header: Some(br#"oauth_nonce="1",oauth_x="1""#), query: Some(b"oauth%5fnonce=2&a=1&a=1"), form: None };
+        let header = br#"oauth_a="1",oauth_nonce="1",oauth_x="1""#;
+        let raw = Raw { header: Some(header), query: Some(b"oauth%5fnonce=2&a=1&a=1"), form: None };
         assert_eq!(Parameters::collect(raw, 100).unwrap().repeated_protocol(), ["oauth_nonce"]);
+        let nameless = Raw { query: Some(b"oauth_=1&oauth_=2"), ..Raw::default() };
+        assert_eq!(Parameters::collect(nameless, 100).unwrap().repeated_protocol(), ["oauth_"]);
+    }
+
+    #[test]
+    fn protocol_parameters_are_found_by_name_and_decoded() {
+        let header = br#"oauth_nonce="a%20b",oauth_token="",oauth_signature="%2F%2B8%3D""#;
+        let raw = Raw { header: Some(header), query: Some(b"a=1&nonce=2&bb=22"), form: None };
+        let parameters = Parameters::collect(raw, 100).unwrap();
+        assert_eq!(parameters.protocol("oauth_nonce").as_deref(), Some(&b"a b"[..]));
+        assert_eq!(parameters.protocol("oauth_token").as_deref(), Some(&b""[..]));
+        assert_eq!(parameters.protocol("oauth_verifier"), None);
+        assert_eq!(parameters.signature(), Some(&b"/+8="[..]));
+        assert!(parameters.has_protocol("oauth_token") && parameters.has_protocol("oauth_signature"));
+        assert!(!parameters.has_protocol("oauth_verifier") && !parameters.has_protocol("nonce"));
+        assert!(!parameters.is_empty() && Parameters::collect(Raw::default(), 1).unwrap().is_empty());
+        let without_signature = "a=1bb=22nonce=2oauth_nonce=a%20boauth_token=".len() - "=====".len();
+        assert_eq!(parameters.signed_len(), without_signature);
+    }
+
+    #[test]
+    fn what_belongs_elsewhere_is_found_in_the_header() {
+        let foreign = |header: &[u8], query: &[u8]| {
+            let raw = Raw { header: Some(header), query: Some(query), form: None };
+            Parameters::collect(raw, 100).unwrap().foreign_in_header()
+        };
+        assert_eq!(foreign(br#"oauth_a="1",xoauth_b="1",opensocial_c="1""#, b"user=a&xoauth_requestor_id=b"), None);
+        assert_eq!(foreign(br#"oauth_a="1",user="a""#, b"b=1"), Some("user".to_owned()));
+        assert_eq!(foreign(br#"xoauth_requestor_id="a",oauth_a="1""#, b""), Some("xoauth_requestor_id".to_owned()));
     }
 
     #[test]

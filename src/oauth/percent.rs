@@ -173,6 +173,20 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_reserved_character_is_encoded_wherever_it_stands() {
+        for length in 1..40 {
+            for at in 0..length {
+                let mut text = vec![b'a'; length];
+                text[at] = b'&';
+                let mut normal = Vec::new();
+                normalize_into(&mut normal, &text, Plus::IsPlus).unwrap();
+                assert_eq!(normal, encode(&text).into_bytes(), "{length} characters, the reserved one at {at}");
+                assert_eq!(normal.len(), length + 2);
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn decoding_undoes_encoding(bytes: Vec<u8>) {

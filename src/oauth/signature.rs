@@ -98,7 +98,15 @@ mod tests {
         }
         for method in SignatureMethod::ALL {
             assert_eq!(SignatureMethod::parse(method.name().as_bytes()), Some(method));
+            assert_eq!(method.to_string(), method.name());
         }
+    }
+
+    #[test]
+    fn a_signature_is_written_as_it_is_read_and_printed_without_what_it_is() {
+        let signature = Signature::decode(b"/+8=").unwrap();
+        assert_eq!(signature.encode(), "/+8=");
+        assert_eq!(format!("{signature:?}"), "Signature(2 bytes)");
     }
 
     #[test]

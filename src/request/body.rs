@@ -369,3 +369,61 @@ impl Body for OutgoingBody {
         hint
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn held_bytes_count_for_their_client_and_for_all_and_are_given_back() {
+        let budget = Arc::<BodyBudget>::default();
+        let clients: Vec<IpAddr> = (1..=5).map(|last| Ipv4Addr::new(192, 0, 2, last).into()).collect();
+        let limits = |client, one| HoldLimits { one, all: 100, timeout: Duration::MAX, client, budget: &budget };
+        let reserve = |client| Reservation { budget: Arc::clone(&budget), client, bytes: 0 };
+        let mut held: Vec<Reservation> = clients[..4].iter().map(|client| reserve(*client)).collect();
+        for reservation in &mut held {
+            let limits = limits(reservation.client, 10);
+            assert!(reservation.grow(15, limits) && reservation.grow(10, limits), "a quarter of all");
+        }
+        let mut more = reserve(clients[0]);
+        assert!(!more.grow(1, limits(clients[0], 10)), "more than a quarter, and more than all");
+        assert!(!reserve(clients[4]).grow(1, limits(clients[4], 10)), "more than all");
+        drop(held.pop());
+        assert!(!more.grow(1, limits(clients[0], 10)), "more than a quarter");
+        assert!(reserve(clients[4]).grow(20, limits(clients[4], 10)));
+        drop((held, more));
+        assert_eq!((budget.in_use.load(Ordering::SeqCst), budget.by_client.len()), (0, 0));
+        // One body is always held, however little a quarter is.
+        let mut one = reserve(clients[0]);
+        assert!(one.grow(60, limits(clients[0], 60)) && !one.grow(1, limits(clients[0], 60)));
+    }
+
+    #[test]
+    fn what_goes_out_has_the_length_of_what_is_held() {
+        let held = |bytes| {
+            let mut body = RequestBody::none();
+            body.replace_held(Bytes::from_static(bytes));
+            assert_eq!(body.is_empty(), bytes.is_empty());
+            body.into_outgoing(Duration::MAX)
+        };
+        for body in [OutgoingBody::empty(), held(b"")] {
+            assert!(body.is_end_stream());
+            assert_eq!(body.size_hint().exact(), Some(0));
+        }
+        let body = held(b"a=1");
+        assert!(!body.is_end_stream());
+        assert_eq!(body.size_hint().exact(), Some(3));
+        for missing in [RequestBody::Broken, RequestBody::Withheld(NotHeld::TooLong)] {
+            assert!(!missing.is_empty());
+            let body = missing.into_outgoing(Duration::MAX);
+            assert!(!body.is_end_stream());
+            assert_eq!((body.size_hint().lower(), body.size_hint().upper()), (0, None));
+        }
+    }
+
+    #[test]
+    fn a_body_that_ends_early_and_one_that_stops_are_told_apart() {
+        assert_eq!(BodyError::Broken.to_string(), "the client's body ended early");
+        assert_eq!(BodyError::Timeout.to_string(), "the client's body stopped coming");
+    }
+}

@@ -82,9 +82,9 @@ fn check_target(parts: &Parts, limit: usize) -> Result<(), Refusal> {
     if !parts.uri.path().starts_with('/') {
         return Err(Refusal::BadRequest("the target must begin with a slash"));
     }
+    // A target in authority form, which has no path, did not get here.
     match parts.uri.scheme_str() {
         Some(scheme) if Scheme::parse(scheme).is_none() => Err(Refusal::BadRequest("the target's scheme must be http or https")),
-        None if parts.uri.authority().is_some() => Err(Refusal::BadRequest("the target must begin with a slash")),
         _ => Ok(()),
     }
 }
@@ -166,6 +166,38 @@ mod tests {
         assert_eq!(oauth_credentials(b"OAuth"), Some(&b""[..]));
         for value in ["OAuth2 x", "OAut", "Bearer OAuth x", "OAuth,"] {
             assert_eq!(oauth_credentials(value.as_bytes()), None, "{value}");
+        }
+    }
+
+    fn parts(target: &str) -> Parts {
+        http::Request::get(target).body(()).unwrap().into_parts().0
+    }
+
+    #[test]
+    fn a_target_is_a_path_or_an_http_url_of_at_most_so_many_bytes() {
+        for target in ["/", "/a?b", "http://a.example/a", "HTTPS://a.example", "http://a.example?b"] {
+            assert!(check_target(&parts(target), 10).is_ok(), "{target}");
+        }
+        for target in ["a.example:80", "a.example", "*", "ftp://a.example/a"] {
+            assert!(matches!(check_target(&parts(target), 10), Err(Refusal::BadRequest(_))), "{target}");
+        }
+        assert!(check_target(&parts("/23456789?"), 10).is_ok());
+        let refused = check_target(&parts("/23456789?1"), 10);
+        assert!(matches!(refused, Err(Refusal::TargetTooLong { limit: 10, actual: 11 })), "{refused:?}");
+    }
+
+    #[test]
+    fn a_transfer_coding_other_than_chunked_is_refused() {
+        let framing = |lines: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append(header::TRANSFER_ENCODING, line.parse().unwrap());
+            }
+            check_framing(&headers)
+        };
+        assert!(framing(&[]).is_ok() && framing(&["Chunked"]).is_ok());
+        for lines in [&["gzip"][..], &["gzip, chunked"], &["chunked, chunked"], &["chunked", "chunked"], &["identity"], &[""]] {
+            assert!(matches!(framing(lines), Err(Refusal::TransferCodingUnknown)), "{lines:?}");
         }
     }
 

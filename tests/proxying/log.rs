@@ -80,6 +80,32 @@ fn a_head_that_stops_coming_has_its_access_line_and_a_silent_connection_has_none
 }
 
 #[test]
+fn a_form_that_is_refused_before_it_is_read_has_the_consumer_that_its_header_claims() {
+    let backend = Backend::start();
+    let gateway = Gateway::builder().upstream(&backend).setting("limits: { signed_body: 1KiB }").start();
+    let long = format!("a={}", "x".repeat(2000));
+    assert_eq!(gateway.ask(&by_reporting().post("/long").form(&long)).status, 413);
+    let line = gateway.wait_for_access("the form", |line| line["path"] == "/long");
+    assert_eq!((&line["verdict"], &line["consumer"]), (&json!("body_too_large"), &json!("reporting")), "{line}");
+    backend.assert_untouched();
+}
+
+#[test]
+fn a_request_without_credentials_is_told_from_one_with_anothers() {
+    let backend = Backend::start();
+    let gateway = Gateway::in_front_of(&backend);
+    for (path, request, reason) in [
+        ("/none", request(), "carries no OAuth credentials"),
+        ("/basic", request().line("Authorization: Basic YTpi"), "is of another scheme than OAuth"),
+    ] {
+        assert_eq!(gateway.ask(&request.get(path)).status, 401);
+        let line = gateway.wait_for_access(path, |line| line["path"] == path);
+        assert!(line["reason"].as_str().unwrap().contains(reason), "{line}");
+    }
+    backend.assert_untouched();
+}
+
+#[test]
 fn no_value_of_the_client_makes_a_line_long() {
     let backend = Backend::start();
     let gateway = Gateway::builder().upstream(&backend).setting("limits: { target: 16KiB }").start();

@@ -77,6 +77,33 @@ fn an_observed_body_is_judged_as_on_a_signed_route() {
 }
 
 #[test]
+fn an_observed_body_without_a_hash_is_streamed() {
+    let backend = Backend::start();
+    let gateway = Gateway::builder().upstream(&backend).route("{ path: /**, access: observe }").start();
+    let mut client = gateway.client();
+    client.send(by_reporting().post("/up").line("Content-Type: a/b").line("Content-Length: 8").bytes());
+    client.send("1234");
+    backend.wait("the first part arrives", |records| records.first()?.bytes.ends_with(b"1234").then_some(()));
+    client.send("5678");
+    assert_eq!(client.response().status, 200);
+    assert_eq!(backend.only_request().text(), "12345678");
+}
+
+#[test]
+fn an_observed_body_that_was_read_for_the_trial_and_stops_coming_is_not_forwarded() {
+    let backend = Backend::start();
+    let settings = "timeouts: { body: 1s }";
+    let gateway = Gateway::builder().upstream(&backend).setting(settings).route("{ path: /**, access: observe }").start();
+    let hash = STANDARD.encode(Digest::Sha1.of(b"12345678"));
+    let request = by_reporting().post("/up").set("oauth_body_hash", &hash);
+    let mut client = gateway.client();
+    client.send(request.line("Content-Type: a/b").line("Content-Length: 8").bytes());
+    client.send("1234");
+    assert_eq!(client.response().status, 408);
+    backend.assert_untouched();
+}
+
+#[test]
 fn an_observed_body_for_which_there_is_no_room_is_logged_as_that() {
     let backend = Backend::start();
     let limits = "limits: { signed_body: 64KiB, held_bodies: 256KiB }";

@@ -75,6 +75,26 @@ fn an_empty_store_is_taken_for_one_that_forgot_unless_somebody_says_that_it_is_n
 }
 
 #[test]
+fn an_empty_store_is_not_said_to_be_new_by_making_it_ready() {
+    let store = Store::with(&[]);
+    let said = store.init(&["--json"]);
+    let from = serde_json::from_str::<serde_json::Value>(&said).unwrap()["accepts_from"].as_u64().unwrap();
+    assert!(from > now() + 300, "{said}");
+    let pair = Pair::on(&store);
+    pair.refused_as(&pair.first, (401, "timestamp_refused"), "what it may have forgotten", &by_reporting());
+}
+
+#[test]
+fn a_store_is_not_made_ready_by_a_machine_whose_clock_is_off() {
+    let store = Store::with(&[]);
+    for offset in ["+45s", "-45s"] {
+        let (succeeded, said) = store.try_init_through(&["faketime", "-m", "-f", offset], &["--unused"], &store.setting());
+        assert!(!succeeded && said.contains("clock"), "{offset}: {said}");
+    }
+    assert_eq!(store.command(&["EXISTS", "countersign:store"]), "0", "nothing was written");
+}
+
+#[test]
 fn a_marker_of_another_window_or_key_keeps_an_instance_from_starting() {
     let store = Store::ready();
     let backend = crate::Backend::start();

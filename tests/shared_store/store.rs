@@ -109,10 +109,16 @@ impl Store {
 
     /// `countersign store init` with this line in the configuration.
     pub(crate) fn try_init(&self, options: &[&str], setting: &str) -> (bool, String) {
+        self.try_init_through(&["env"], options, setting)
+    }
+
+    /// The same, started by another program that becomes it, such as `faketime` with its options.
+    pub(crate) fn try_init_through(&self, wrapper: &[&str], options: &[&str], setting: &str) -> (bool, String) {
         let config = self.folder.path().join("countersign.yaml");
         let text = format!("upstream: http://127.0.0.1:9\nconsumers: consumers.yaml\nstate_directory: state\n{setting}\n");
         std::fs::write(&config, text).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+        let mut command = Command::new(wrapper[0]);
+        command.args(&wrapper[1..]).arg(env!("CARGO_BIN_EXE_countersign"));
         let output = command.args(["store", "init"]).args(options).arg("--config").arg(config).output().unwrap();
         let said = [output.stdout, output.stderr].concat();
         (output.status.success(), String::from_utf8(said).unwrap())

@@ -90,8 +90,7 @@ impl Keeper {
             };
             let _ = first.try_send(Err(trouble.clone()));
             self.is_down(trouble);
-            // One that fails again and again is not tried, and written about, all the time.
-            pause = if begun.elapsed() > LONGEST_PAUSE { SHORTEST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
+            pause = next_pause(pause, begun.elapsed());
             tokio::select! {
                 () = sleep(pause) => {}
                 () = self.common.end.notified() => return,
@@ -190,9 +189,27 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
+/// A store that fails again and again is not tried, and written about, all the time.
+fn next_pause(pause: Duration, stood: Duration) -> Duration {
+    if stood > LONGEST_PAUSE { SHORTEST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pauses_get_longer_until_the_store_has_stood_for_a_while() {
+        let second = Duration::from_secs(1);
+        let mut pauses = vec![SHORTEST_PAUSE];
+        while pauses.last() != Some(&LONGEST_PAUSE) {
+            let next = next_pause(pauses[pauses.len() - 1], LONGEST_PAUSE);
+            assert!(next > pauses[pauses.len() - 1], "{pauses:?}");
+            pauses.push(next);
+        }
+        assert_eq!(next_pause(LONGEST_PAUSE, Duration::ZERO), LONGEST_PAUSE);
+        assert_eq!(next_pause(LONGEST_PAUSE, LONGEST_PAUSE + second), SHORTEST_PAUSE);
+    }
     use crate::clock::ManualClock;
     use crate::config::{SharedReplay, StoreAddress, StoreKey};
 

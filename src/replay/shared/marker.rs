@@ -193,5 +193,7 @@ mod tests {
         assert_eq!(keep(NOW.seconds() + 200), 500 + 71);
         assert_eq!(keep(NOW.seconds() - 300), 71, "by a clock that is behind it is still accepted");
         assert_eq!(keep(0), 71);
+        let ahead = Timestamp::from_seconds(NOW.seconds() + CLOCKS_AGREE);
+        assert_eq!(keep_for(NOW, window, ahead), 300 + 1 + KEPT_AT_LEAST, "by the store's clock");
     }
 }
