@@ -326,6 +326,34 @@ fn a20_what_stands_in_place_of_a_token_is_answered_with_a_page_and_leads_nowhere
 }
 
 #[test]
+fn a19_a_removed_consumer_has_no_tokens_and_one_of_its_name_does_not_inherit_them() {
+    let site = Site::start();
+    let given = site.access_token();
+    let pending = site.request_token().token;
+    let verifier = site.alice().allows(&pending);
+    let entries = std::fs::read_to_string(site.gateway.consumers_file()).unwrap();
+    let countersign = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_countersign"));
+        command.args(arguments).arg("--config").arg(site.gateway.folder().join("countersign.yaml"));
+        let output = command.stdin(std::process::Stdio::null()).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+    countersign(&["consumers", "remove", CONSUMER, "--yes"]);
+    let answer = crate::support::eventually("the consumer is gone", || {
+        Some(site.call(&given.token)).filter(|answer| answer.status != 200)
+    });
+    crate::refused::refused(&answer, (401, "consumer_key_unknown"), "removed");
+    site.gateway.write_consumers(&entries);
+    let two_legged = || site.gateway.ask(&REPORTING.signs().get("/"));
+    crate::support::eventually("the consumer is back", || (two_legged().status == 200).then_some(()));
+    // What another process did to the database, a gateway learns within a second.
+    crate::support::eventually("its access token is gone", || (site.call(&given.token).status == 401).then_some(()));
+    site.refuses((401, "token_rejected"), "its access token", &REPORTING.call(&given.token));
+    site.refuses((401, "token_rejected"), "its session", &REPORTING.renewal(&given.token, &given.session_handle));
+    site.refuses((401, "token_rejected"), "its request token", &REPORTING.exchange(&pending, &verifier));
+}
+
+#[test]
 fn a19_a_consumer_that_is_missing_for_a_while_has_its_tokens_again() {
     let site = Site::start();
     let given = site.access_token();
