@@ -263,6 +263,16 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_with_another_transfer_coding_than_chunked_is_broken() {
+        let framed = |coding| {
+            let headers = HeaderMap::from_iter([(header::TRANSFER_ENCODING, HeaderValue::from_static(coding))]);
+            check_response_framing(&headers)
+        };
+        assert!(check_response_framing(&HeaderMap::new()).is_ok() && framed("Chunked").is_ok());
+        assert!(matches!(framed("gzip, chunked"), Err(Refusal::UpstreamBroken(_))));
+    }
+
+    #[test]
     fn every_spelling_of_an_identity_header_goes() {
         let user = ["x-forwarded-user", "x_forwarded_user", "x.forwarded.user", "x-forwarded_user", "x~forwarded!user"];
         let consumer = ["x-oauth-consumer", "x_oauth_consumer", "x.oauth.consumer", "x-oauth_consumer", "x~oauth!consumer"];

@@ -378,11 +378,11 @@ mod tests {
         for name in ["key", "mark", &state.files()[0].to_string()] {
             let (path, aside) = (state.path(name), state.folder.path().join("aside"));
             fs::rename(&path, &aside).unwrap();
-            // Nobody can read that as a file, root neither.
-            fs::create_dir(&path).unwrap();
+            // A link is not followed, for root neither; but a file could be put in its place.
+            std::os::unix::fs::symlink(&aside, &path).unwrap();
             let clock = Clock::Manual(Arc::clone(&state.clock));
             assert!(NonceTable::open(&Directory::make(state.folder.path()).unwrap(), WINDOW, clock).is_err(), "{name}");
-            fs::remove_dir(&path).unwrap();
+            fs::remove_file(&path).unwrap();
             fs::rename(&aside, &path).unwrap();
         }
         assert_eq!(commit(&state.open().0, "a", NOW, "n"), Err(NonceRefused::Used));

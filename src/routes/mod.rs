@@ -150,6 +150,7 @@ mod tests {
     fn the_first_match_wins_and_the_rest_is_signed() {
         let routes = Routes::new(vec![rule("/health", Access::Open), rule("/health/**", Access::Deny)]);
         assert_eq!(access(&routes, "/health"), Access::Open);
+        assert_eq!(routes.rules().len(), 2);
         assert_eq!(access(&routes, "/health/x"), Access::Deny);
         assert_eq!(access(&routes, "/Health/X"), Access::Deny);
         assert_eq!(access(&routes, "/Health"), Access::Deny);
