@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use askama::Template;
 use http::StatusCode;
-use url::Url;
 
 use super::answer::DanceAnswer;
 use super::callback;
@@ -86,7 +85,7 @@ impl Desk<'_> {
     }
 
     fn question(&self, asked: &Asked, user: &str) -> DanceAnswer {
-        let browser = match Browser::of(self.visit) {
+        let browser = match Browser::of(&self.visit) {
             Ok(browser) => browser,
             Err(error) => return self.system_fault(&error),
         };
@@ -109,13 +108,13 @@ impl Desk<'_> {
             until: date(crate::oauth::timestamp::Timestamp::from_seconds(until)),
             user_tokens: self.visit.links.user_tokens(),
         };
-        let targets = callback.and_then(origin_of).map_or_else(|| "'self'".to_owned(), |origin| format!("'self' {origin}"));
-        DanceAnswer::page_with_forms_to(StatusCode::OK, &page, &targets).with_cookie(browser.set_cookie)
+        let targets = if callback.is_some() { ANYWHERE } else { "'self'" };
+        DanceAnswer::page_with_forms_to(StatusCode::OK, &page, targets).with_cookie(browser.set_cookie)
     }
 
     async fn decision(&self, asked: Asked, user: &str) -> DanceAnswer {
         let form = self.visit.form.as_ref();
-        if !self.keeper.is_proved(self.visit, Purpose { user, token: &asked.token }) {
+        if !self.keeper.is_proved(&self.visit, Purpose { user, token: &asked.token }) {
             return self.not_ours(self.visit.links.back_to(Some(&asked.token)));
         }
         let decision = match form.and_then(|form| form.one("decision")) {
@@ -155,7 +154,7 @@ impl Desk<'_> {
                 DanceAnswer::redirect(&callback::with_parameters(url, &pairs))
             }
             Callback::OutOfBand if is_allowed => {
-                let (layout, consumer) = (Layout::of_nobody(self.visit), shown(&asked.consumer.name));
+                let (layout, consumer) = (Layout::of_nobody(&self.visit), shown(&asked.consumer.name));
                 let user_tokens = self.visit.links.user_tokens();
                 DanceAnswer::page(
                     StatusCode::OK,
@@ -197,10 +196,9 @@ impl Desk<'_> {
     }
 }
 
-/// Chromium holds a form's target against where its answer redirects to, as well.
-fn origin_of(callback: &str) -> Option<String> {
-    Some(Url::parse(callback).ok()?.origin().ascii_serialization())
-}
+/// Chromium holds a form's targets against every redirect that follows its answer, and consumers' callbacks lead on to wherever they
+/// like: with the callback's origin alone, whoever allowed it would be left on the page that asked.
+const ANYWHERE: &str = "'self' http: https:";
 
 /// What the old providers send in the verifier's place.
 const DENIED: &str = "denied";

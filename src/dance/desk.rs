@@ -19,7 +19,7 @@ use crate::tokens::{StoreFault, TokenStore};
 /// One request to a page, and what is needed to answer it.
 pub struct Desk<'a> {
     /// What is asked.
-    pub visit: &'a Visit,
+    pub visit: Visit,
     /// Sessions, forms, and the audit log.
     pub keeper: &'a Arc<Doorkeeper>,
     /// The tokens.
@@ -55,14 +55,14 @@ impl Desk<'_> {
     }
 
     pub(super) fn message(&self, status: StatusCode, title: &str, text: &str) -> DanceAnswer {
-        DanceAnswer::message(status, Layout::of_nobody(self.visit), title, text, None)
+        DanceAnswer::message(status, Layout::of_nobody(&self.visit), title, text, None)
     }
 
     /// What is answered to a form that is not this browser's, or not for this user any more; `again`: where it is opened anew.
     pub(super) fn not_ours(&self, again: String) -> DanceAnswer {
         let text = "Nothing was changed: this page was not opened in this browser, was open for too long, or was made for somebody else. \
                     Open it again and look at it anew.";
-        let layout = Layout::of_nobody(self.visit);
+        let layout = Layout::of_nobody(&self.visit);
         DanceAnswer::message(StatusCode::FORBIDDEN, layout, "Please look again", text, Some((again, "Open the page again")))
     }
 
@@ -85,7 +85,7 @@ impl Desk<'_> {
 
     /// What is around a page for somebody; where users sign in here, with the form that ends that.
     pub(super) fn layout_of(&self, user: &str, proof: &FormProof) -> Layout {
-        Layout::of(self.visit, user, self.keeper.accounts.as_ref().map(|_| proof))
+        Layout::of(&self.visit, user, self.keeper.accounts.as_ref().map(|_| proof))
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use http::Method;
+
 use crate::config::{DancePaths, DanceSettings, Settings};
 use crate::request::{Origin, Purpose};
 
@@ -65,13 +67,18 @@ impl Endpoint {
 }
 
 impl Page {
-    /// What it takes, as `Allow` says it, and whether that is to read it.
-    pub fn methods(self) -> (&'static str, bool) {
+    /// The methods that it takes, as `Allow` says it (RFC 9110 §10.2.1).
+    pub fn allow(self) -> &'static str {
         match self {
-            Self::Authorize | Self::UserTokens | Self::SignIn => ("GET, HEAD, POST", true),
-            Self::SignOut => ("POST", false),
-            Self::Style => ("GET, HEAD", true),
+            Self::Authorize | Self::UserTokens | Self::SignIn => "GET, HEAD, POST",
+            Self::SignOut => "POST",
+            Self::Style => "GET, HEAD",
         }
+    }
+
+    /// Whether it takes a method.
+    pub fn takes(self, method: &Method) -> bool {
+        self.allow().split(", ").any(|allowed| allowed == method.as_str())
     }
 
     /// Below `oauth.authorize`.
@@ -117,6 +124,18 @@ mod tests {
             "/",
         ] {
             assert_eq!(at(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn pages_are_read_and_forms_are_sent() {
+        for (page, get, post) in [(Page::Authorize, true, true), (Page::SignOut, false, true), (Page::Style, true, false)] {
+            assert_eq!(
+                (page.takes(&Method::GET), page.takes(&Method::HEAD), page.takes(&Method::POST)),
+                (get, get, post),
+                "{page:?}"
+            );
+            assert!(!page.takes(&Method::PUT) && !page.takes(&Method::OPTIONS));
         }
     }
 }

@@ -34,7 +34,7 @@ impl Desk<'_> {
                 told.ok_or_else(|| Box::new(self.only_by_single_sign_on()))
             }
             ResourceOwner::Users(_) => {
-                let id = cookies::find(&self.visit.headers, &USER.name(self.visit));
+                let id = cookies::find(&self.visit.headers, &USER.name(&self.visit));
                 let live = id.zip(self.keeper.accounts.as_ref()).and_then(|(id, accounts)| accounts.session(id));
                 live.map(|live| live.user.as_str().to_owned()).ok_or_else(|| {
                     let sign_in = self.visit.links.sign_in();
@@ -58,7 +58,7 @@ impl Desk<'_> {
         }
         DanceAnswer::message(
             StatusCode::FORBIDDEN,
-            Layout::of_nobody(self.visit),
+            Layout::of_nobody(&self.visit),
             "You are not signed in",
             "The application does not say who you are. Sign in there; if you just did, your browser may not keep its cookies.",
             Some((login, "Sign in")),
@@ -69,7 +69,7 @@ impl Desk<'_> {
     pub fn unasked(&self, refusal: &Refusal) -> DanceAnswer {
         DanceAnswer::message(
             refusal.status(),
-            Layout::of_nobody(self.visit),
+            Layout::of_nobody(&self.visit),
             "The application does not answer",
             "Nobody could be asked whether you are signed in, so nothing was allowed to anybody. Try again in a moment.",
             None,
@@ -79,7 +79,7 @@ impl Desk<'_> {
 
     fn only_by_single_sign_on(&self) -> DanceAnswer {
         let text = "This page is reached through your organisation's single sign-on, which says who you are. It did not say so.";
-        DanceAnswer::message(StatusCode::FORBIDDEN, Layout::of_nobody(self.visit), "You are not signed in", text, None)
+        DanceAnswer::message(StatusCode::FORBIDDEN, Layout::of_nobody(&self.visit), "You are not signed in", text, None)
     }
 }
 

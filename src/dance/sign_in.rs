@@ -47,7 +47,7 @@ impl Desk<'_> {
             return self.signed_in(accounts).await;
         }
         // Whoever comes back here with a session has no more to say; the page wanted asks for it again if it is over.
-        let id = cookies::find(&self.visit.headers, &USER.name(self.visit));
+        let id = cookies::find(&self.visit.headers, &USER.name(&self.visit));
         if id.is_some_and(|id| accounts.session(id).is_some()) {
             return DanceAnswer::redirect(&self.visit.links.back_to(self.visit.token()));
         }
@@ -58,7 +58,7 @@ impl Desk<'_> {
         let form = self.visit.form.as_ref();
         let field = |name| form.and_then(|form| form.one(name)).unwrap_or_default();
         let (name, token) = (field("name").trim(), self.visit.token());
-        if !self.keeper.is_proved(self.visit, sign_in_for(token)) {
+        if !self.keeper.is_proved(&self.visit, sign_in_for(token)) {
             let sign_in = self.visit.links.sign_in();
             return self.not_ours(token.map_or_else(|| sign_in.clone(), |token| with_token(&sign_in, token)));
         }
@@ -112,11 +112,11 @@ impl Desk<'_> {
 
     /// Gives the browser its session; one that it had before is over, be it its own or one that somebody planted.
     fn begun(&self, accounts: &Accounts, session: &NewSession) -> DanceAnswer {
-        if let Some(old) = cookies::find(&self.visit.headers, &USER.name(self.visit)) {
+        if let Some(old) = cookies::find(&self.visit.headers, &USER.name(&self.visit)) {
             accounts.sign_out(old);
         }
         DanceAnswer::redirect(&self.visit.links.back_to(self.visit.token()))
-            .with_cookie(Some(USER.set(self.visit, session.id.reveal())))
+            .with_cookie(Some(USER.set(&self.visit, session.id.reveal())))
             .to(session.user.as_str())
     }
 
@@ -125,21 +125,21 @@ impl Desk<'_> {
         let Some(accounts) = &self.keeper.accounts else { return self.nobody_signs_in_here() };
         let sign_in = self.visit.links.sign_in();
         let next = self.visit.token().map_or_else(|| sign_in.clone(), |token| with_token(&sign_in, token));
-        let id = cookies::find(&self.visit.headers, &USER.name(self.visit));
+        let id = cookies::find(&self.visit.headers, &USER.name(&self.visit));
         let Some((id, live)) = id.and_then(|id| Some((id, accounts.session(id)?))) else {
             return DanceAnswer::redirect(&next);
         };
         let user = live.user.as_str();
-        if !self.keeper.is_proved(self.visit, Purpose { user, token: self.visit.token().unwrap_or_default() }) {
+        if !self.keeper.is_proved(&self.visit, Purpose { user, token: self.visit.token().unwrap_or_default() }) {
             return self.not_ours(self.visit.links.back_to(self.visit.token()));
         }
         accounts.sign_out(id);
         self.keeper.audit.note(&Audited::done(Actor::Owner(user), self.from(), "sign_out", Subject::Nothing)).await;
-        DanceAnswer::redirect(&next).with_cookie(Some(USER.clear(self.visit))).to(user)
+        DanceAnswer::redirect(&next).with_cookie(Some(USER.clear(&self.visit))).to(user)
     }
 
     fn form(&self, status: StatusCode, accounts: &Accounts, again: Again<'_>) -> DanceAnswer {
-        let browser = match Browser::of(self.visit) {
+        let browser = match Browser::of(&self.visit) {
             Ok(browser) => browser,
             Err(error) => return self.system_fault(&error),
         };
@@ -149,7 +149,7 @@ impl Desk<'_> {
             .has_nobody()
             .then(|| "There are no users yet: nobody can sign in. Whoever runs the gateway makes them.".to_owned());
         let page = SignInPage {
-            layout: Layout::of_nobody(self.visit),
+            layout: Layout::of_nobody(&self.visit),
             action: &action,
             csrf: &proof.0,
             token: token.unwrap_or_default(),

@@ -56,7 +56,7 @@ impl Desk<'_> {
     }
 
     fn list(&self, user: &str) -> DanceAnswer {
-        let browser = match Browser::of(self.visit) {
+        let browser = match Browser::of(&self.visit) {
             Ok(browser) => browser,
             Err(error) => return self.system_fault(&error),
         };
@@ -78,7 +78,7 @@ impl Desk<'_> {
 
     /// Asks once more: there is no way back but through the application.
     fn sure(&self, id: TokenId, user: &str) -> DanceAnswer {
-        let browser = match Browser::of(self.visit) {
+        let browser = match Browser::of(&self.visit) {
             Ok(browser) => browser,
             Err(error) => return self.system_fault(&error),
         };
@@ -96,7 +96,7 @@ impl Desk<'_> {
     async fn revoked(&self, id: Option<TokenId>, user: &str) -> DanceAnswer {
         let Some(id) = id else { return self.no_form(StatusCode::BAD_REQUEST) };
         let here = self.visit.links.user_tokens();
-        if !self.keeper.is_proved(self.visit, Purpose { user, token: "" }) {
+        if !self.keeper.is_proved(&self.visit, Purpose { user, token: "" }) {
             return self.not_ours(here.to_owned());
         }
         match self.revoke(id, user).await {
@@ -124,7 +124,7 @@ impl Desk<'_> {
 
     fn none_such(&self) -> DanceAnswer {
         let text = "You have no such authorisation: it has ended already, or it is somebody else's.";
-        let (layout, here) = (Layout::of_nobody(self.visit), self.visit.links.user_tokens().to_owned());
+        let (layout, here) = (Layout::of_nobody(&self.visit), self.visit.links.user_tokens().to_owned());
         DanceAnswer::message(
             StatusCode::NOT_FOUND,
             layout,

@@ -36,17 +36,15 @@ impl Exchange {
         dance: &DanceSettings,
         policy: &Policy,
     ) -> Result<DanceAnswer, Refusal> {
-        let is_sent = *inbound.method() == Method::POST;
-        let (allow, reads) = page.methods();
-        if !(is_sent && allow.contains("POST")) && !(reads && matches!(*inbound.method(), Method::GET | Method::HEAD)) {
-            return Err(Refusal::MethodNotAllowed { allow });
+        if !page.takes(inbound.method()) {
+            return Err(Refusal::MethodNotAllowed { allow: page.allow() });
         }
         if page == Page::Style {
             return Ok(Desk::style());
         }
         let shared = Arc::clone(&self.plane.shared);
         let (tokens, keeper) = behind_the_pages(shared.gateway.tokens.as_ref(), shared.doorkeeper.as_ref())?;
-        let mut visit = Visit {
+        let visit = Visit {
             headers: inbound.headers().clone(),
             origin: inbound.origin().clone(),
             peer: inbound.peer().address,
@@ -55,47 +53,59 @@ impl Exchange {
             form: None,
         };
         let now = shared.gateway.clock.wall();
-        let desk = |visit| Desk { visit, keeper, tokens, policy, dance, now };
-        if is_sent {
-            // Before the body is read: what no page of ours sent, nobody waits for.
-            if !visit.is_of_our_page() {
-                return Ok(desk(&visit).of_another_site());
+        let mut desk = Desk { visit, keeper, tokens, policy, dance, now };
+        if *inbound.method() == Method::POST {
+            match self.sent(&desk, &mut inbound).await? {
+                Ok(form) => desk.visit.form = Some(form),
+                Err(instead) => return Ok(*instead),
             }
-            let form = match inbound.hold_own_form(LONGEST_FORM, &policy.settings, &shared.gateway.budget).await {
-                Ok(form) => form.as_deref().map(Fields::read),
-                Err(Refusal::BodyTooLarge { .. }) => return Ok(desk(&visit).no_form(StatusCode::PAYLOAD_TOO_LARGE)),
-                Err(refusal) => return Err(refusal),
-            };
-            self.close_if_refused &= !inbound.is_read();
-            let Some(form) = form else { return Ok(desk(&visit).no_form(StatusCode::UNSUPPORTED_MEDIA_TYPE)) };
-            if !form.is_plain() {
-                return Ok(desk(&visit).no_form(StatusCode::BAD_REQUEST));
-            }
-            visit.form = Some(form);
         }
-        let desk = desk(&visit);
-        Ok(match page {
-            Page::Authorize => match desk.asked().await {
-                Ok(asked) => match self.owner(page, &desk, policy).await {
-                    Ok(user) => desk.consent(asked, &user).await,
-                    Err(instead) => *instead,
-                },
-                Err(instead) => instead,
-            },
-            Page::UserTokens => match self.owner(page, &desk, policy).await {
-                Ok(user) => desk.user_tokens(&user).await,
-                Err(instead) => *instead,
-            },
-            Page::SignIn => desk.sign_in().await,
-            Page::SignOut => desk.sign_out().await,
-            Page::Style => Desk::style(),
-        })
+        Ok(self.turned_to(page, &desk, policy).await.unwrap_or_else(|instead| *instead))
+    }
+
+    /// The form that was sent from one of our pages, or what is answered to another body.
+    async fn sent(&mut self, desk: &Desk<'_>, inbound: &mut InboundRequest) -> Result<Result<Fields, Box<DanceAnswer>>, Refusal> {
+        let instead = |answer| Ok(Err(Box::new(answer)));
+        // Before the body is read: what no page of ours sent, nobody waits for.
+        if !desk.visit.is_of_our_page() {
+            return instead(desk.of_another_site());
+        }
+        let budget = &self.plane.shared.gateway.budget;
+        let form = match inbound.hold_own_form(LONGEST_FORM, &desk.policy.settings, budget).await {
+            Ok(form) => form.as_deref().map(Fields::read),
+            Err(Refusal::BodyTooLarge { .. }) => return instead(desk.no_form(StatusCode::PAYLOAD_TOO_LARGE)),
+            Err(refusal) => return Err(refusal),
+        };
+        self.close_if_refused &= !inbound.is_read();
+        match form {
+            Some(form) if form.is_plain() => Ok(Ok(form)),
+            Some(_) => instead(desk.no_form(StatusCode::BAD_REQUEST)),
+            None => instead(desk.no_form(StatusCode::UNSUPPORTED_MEDIA_TYPE)),
+        }
+    }
+
+    /// The page for whoever it is; `Err`: what is answered instead of it.
+    async fn turned_to(&self, page: Page, desk: &Desk<'_>, policy: &Policy) -> Result<DanceAnswer, Box<DanceAnswer>> {
+        match page {
+            Page::Authorize => {
+                let asked = desk.asked().await.map_err(Box::new)?;
+                let user = self.owner(page, desk, policy).await?;
+                Ok(desk.consent(asked, &user).await)
+            }
+            Page::UserTokens => {
+                let user = self.owner(page, desk, policy).await?;
+                Ok(desk.user_tokens(&user).await)
+            }
+            Page::SignIn => Ok(desk.sign_in().await),
+            Page::SignOut => Ok(desk.sign_out().await),
+            Page::Style => Ok(Desk::style()),
+        }
     }
 
     /// Who sits at the browser, or what is answered where that is nobody.
     async fn owner(&self, page: Page, desk: &Desk<'_>, policy: &Policy) -> Result<String, Box<DanceAnswer>> {
         let ResourceOwner::SessionProbe(probe) = &desk.dance.resource_owner else { return desk.owner(page) };
-        match self.probed(desk.visit, probe, policy).await {
+        match self.probed(&desk.visit, probe, policy).await {
             Ok(Probed::User(user)) => Ok(user),
             Ok(Probed::Nobody) => Err(Box::new(desk.not_signed_in(probe, page))),
             Err(refusal) => Err(Box::new(desk.unasked(&refusal))),

@@ -49,7 +49,7 @@ fn whom_the_single_sign_on_names_may_allow_and_the_application_is_told_that_user
         assert!(text.contains(word), "no {word} on {text}");
     }
     let policy = page.field("content-security-policy").unwrap();
-    for part in ["default-src 'none'", "frame-ancestors 'none'", "form-action 'self' https://reports.example.com"] {
+    for part in ["default-src 'none'", "frame-ancestors 'none'", "form-action 'self' http: https:"] {
         assert!(policy.contains(part), "{policy}");
     }
     for (name, value) in [
@@ -149,6 +149,10 @@ fn what_cannot_be_decided_is_a_page_and_leads_nowhere() {
         let answer = site.gateway.ask(&request().method(method).target(&authorize(&token)));
         assert_eq!((answer.status, answer.field("allow")), (405, Some("GET, HEAD, POST")), "{method}");
     }
+    let mut client = site.gateway.client();
+    client.send(request().method("HEAD").target(&authorize(&token)).line("X-SSO-User: alice").bytes());
+    let head = client.response_to("HEAD");
+    assert_eq!((head.status, head.body.len()), (200, 0));
     // Switched off while its request waits.
     site.gateway.write_consumers(&crate::support::Consumer::file(&[REPORTING.entry().with("enabled: false")]));
     let page = crate::support::eventually("the consumer is off", || Some(alice.opens(&token)).filter(|page| page.status != 200));
@@ -370,6 +374,18 @@ fn the_session_of_a_user_who_is_taken_out_is_over() {
     let answer = browser.post(AUTHORIZE, &form.fields(&[("decision", "allow")]));
     assert_eq!((answer.status, answer.field("location")), (303, Some(&*format!("{}?oauth_token={token}", sign_in_page()))));
     crate::refused::refused(&site.exchange(&token, "x"), (401, "permission_unknown"), "nobody decided");
+}
+
+#[test]
+fn the_application_gets_its_own_cookies_and_none_of_ours() {
+    let site = site_of(Backend::start(), "users: dance-users.yaml", |builder| builder.route("{ path: /open, access: open }"));
+    let ask = |cookies: &str| {
+        assert_eq!(site.gateway.ask(&request().get("/open").line(&format!("Cookie: {cookies}"))).status, 200);
+        site.backend.last_request().values("cookie").join("|")
+    };
+    assert_eq!(ask("a=1; countersign_user=x; b=2"), "a=1; b=2");
+    assert_eq!(ask("countersign_consent=x; __Secure-countersign_user=y"), "");
+    assert_eq!(ask("a=1;b=\"countersign_user=x\""), "a=1;b=\"countersign_user=x\"");
 }
 
 #[test]
