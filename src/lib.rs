@@ -9,7 +9,7 @@
 //! | [`serve`] | the running gateway: sockets, data plane, chores |
 //! | [`config`] | countersign.yaml, resolved and valid |
 //! | [`policy`] | what the files say at one moment: settings, consumers, certificates |
-//! | [`proxy`] | connections, one exchange after another |
+//! | [`proxy`] | connections, one exchange after another: to the backend, or to the dance |
 //! | [`request`] | received, signed, identified, verified: one type for each |
 //! | [`routes`] | which access a method and path have |
 //! | [`gateway`] | the policy in one expression: what passes, as whom |
@@ -22,7 +22,7 @@
 //! | [`refusal`] | why a request is stopped, told twice |
 //! | [`admin`] | the administrator's listener: health, metrics, pages, API |
 //! | [`web`] | what the pages of both listeners share |
-//! | [`accounts`] | the administrators, and how they sign in |
+//! | [`accounts`] | who signs in here, the administrators and the dance's users, and how |
 //! | [`observe`] | access log, audit log, diagnostics, counts, metrics, health |
 //! | [`sockets`] | passed or bound |
 //! | [`service`] | what the service manager and `countersign reload` are told |

@@ -7,7 +7,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
-/// 256 random bits as text, for a cookie, a form or a header. Neither `Debug` nor `Display`: it comes out by [`Self::reveal`] alone.
+/// Random text: 256 bits for a cookie, a form or a header, letters and digits for a token of the dance. Neither `Debug` nor `Display`:
+/// it comes out by [`Self::reveal`] alone.
 #[derive(Clone)]
 pub struct Secret(String);
 
@@ -46,7 +47,7 @@ impl Secret {
         Ok(Self(text))
     }
 
-    /// Whether that could be the text of one, without a word before it.
+    /// Whether that could be the text of a [`Self::random`] one.
     pub fn looks_like_one(text: &str) -> bool {
         URL_SAFE_NO_PAD.decode(text).is_ok_and(|bytes| bytes.len() == BYTES)
     }
@@ -67,7 +68,8 @@ impl Secret {
     }
 }
 
-/// SHA-256 of a secret. It has 256 random bits, so there is nothing that a slow hash would keep from being guessed.
+/// SHA-256 of a secret. That has 190 random bits or more, so there is nothing that a slow hash would keep from being guessed; the
+/// verifier alone has 71, and is good for minutes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SecretHash([u8; 32]);
 

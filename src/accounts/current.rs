@@ -75,7 +75,8 @@ impl CurrentUsers {
         state.seen = Some(seen);
         match read.map_err(Problems::from).and_then(|document| users_of(document.as_ref())) {
             Ok(users) => {
-                tracing::info!(users = users.users.len(), tokens = users.tokens.len(), "the administrators are read");
+                let (file, count) = (self.path.display(), users.users.len());
+                tracing::info!(%file, users = count, tokens = users.tokens.len(), "the users file is read");
                 (state.users, state.problems) = (Arc::new(users), None);
             }
             Err(problems) => {

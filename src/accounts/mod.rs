@@ -1,6 +1,8 @@
-//! The administrators: who they are, how they sign in, and for how long.
+//! Who signs in here: who they are, how they do it, and for how long. The administrators, and the users of the dance where the gateway
+//! has them, each in a file of their own.
 //!
-//! [`Accounts`] is all of it for one gateway. Kept out: HTTP. Pages, cookies and headers are the [`admin`](crate::admin) module's.
+//! [`Accounts`] is all of it for one file. Kept out: HTTP. Pages, cookies and headers are the [`admin`](crate::admin) and
+//! [`dance`](crate::dance) modules'.
 
 mod current;
 mod model;

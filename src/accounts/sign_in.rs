@@ -1,5 +1,5 @@
-//! All that is asked about the administrators, in one value: from a name and a password to a session, from a token to a program's
-//! name, from the set-up link to the first user.
+//! All that is asked about those who sign in, in one value: from a name and a password to a session; for administrators also from a
+//! token to a program's name, and from the set-up link to the first user.
 
 use std::io;
 use std::net::IpAddr;
@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::secret::Secret;
 use crate::yaml::Problems;
 
-/// Everything about the administrators of one gateway.
+/// Everything about the people of one users file.
 #[derive(Debug)]
 pub struct Accounts {
     users: CurrentUsers,
@@ -32,7 +32,7 @@ pub struct Accounts {
 }
 
 impl Accounts {
-    /// The administrators that the file names now and will name.
+    /// Those that the file names now and will name.
     pub fn of(users_file: impl Into<PathBuf>, clock: Clock) -> Self {
         Self {
             users: CurrentUsers::of(users_file),

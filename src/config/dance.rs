@@ -1,4 +1,4 @@
-//! The three-legged dance, as written: `oauth` and `resource_owner`.
+//! The three-legged dance, resolved and valid: `oauth` and `resource_owner`.
 
 use std::fmt;
 use std::path::PathBuf;

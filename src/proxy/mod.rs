@@ -1,4 +1,4 @@
-//! The data plane: listeners, connections, header hygiene, the backend's connections.
+//! The data plane: listeners, connections, header hygiene, the backend's connections; and the dance's endpoints, which are answered here.
 
 mod connection;
 mod dance;
