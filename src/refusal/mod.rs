@@ -17,8 +17,8 @@ use crate::oauth::parameters::Malformed;
 use crate::oauth::percent;
 use crate::oauth::signature::SignatureMethod;
 use crate::oauth::timestamp::{OutsideWindow, Timestamp};
-use crate::replay::StoreFault;
-use crate::tokens::{self, TokenProblem};
+use crate::replay::ClaimFault;
+use crate::tokens::{StoreFault, TokenProblem};
 
 pub use rejected::RejectedParameters;
 
@@ -120,7 +120,7 @@ pub enum Refusal {
     /// The token, or what goes with it, is not good for this.
     Token(TokenProblem),
     /// A token can't be given, changed or looked up now.
-    TokensUnavailable(tokens::StoreFault),
+    TokensUnavailable(StoreFault),
     /// The consumer may not call without a token.
     TwoLeggedDenied,
     /// The consumer may not use tokens, nor ask for them.
@@ -190,7 +190,7 @@ pub enum Refusal {
     /// The store that the instances share does not say that no other accepted the nonce.
     NonceUnclaimed {
         /// What is wrong with it.
-        fault: StoreFault,
+        fault: ClaimFault,
     },
     /// All memory for held bodies is in use.
     HeldBodiesFull {

@@ -15,5 +15,5 @@ mod table;
 
 pub use nonces::Nonces;
 pub use restore::Memory;
-pub use shared::{ClaimId, NotInitialised, SharedStore, StoreFault, StoreTrouble, initialise};
+pub use shared::{ClaimFault, ClaimId, NotInitialised, SharedStore, StoreTrouble, initialise};
 pub use table::{NonceId, NonceRecorded, NonceRefused, NonceTable, Shares};

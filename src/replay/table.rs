@@ -11,7 +11,7 @@ use super::bucket::{BUCKET, Bucket, Prehashed, bucket_of, last_stamp};
 use super::journal::{BucketFile, HashKey, Journal, Record, Restored};
 use super::mark::{Stand, horizon};
 use super::restore::{self, Beginning, Memory};
-use super::shared::{ClaimId, Claimed, StoreFault};
+use super::shared::{ClaimFault, ClaimId, Claimed};
 use crate::clock::{Clock, Moment};
 use crate::directory::Directory;
 use crate::oauth::key::SignatureValid;
@@ -98,7 +98,7 @@ pub enum NonceRefused {
     /// The journal cannot be written, so the nonce would be forgotten if the process ended.
     NotWritten(io::ErrorKind),
     /// The shared store does not say that no other instance accepted it.
-    Unclaimed(StoreFault),
+    Unclaimed(ClaimFault),
 }
 
 impl NonceTable {

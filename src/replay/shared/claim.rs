@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::keeper::State;
 use super::marker::{MARKER, keep_for};
 use super::store::SharedStore;
-use super::trouble::StoreFault;
+use super::trouble::ClaimFault;
 use crate::oauth::timestamp::Window;
 use crate::replay::{NonceId, NonceRefused};
 
@@ -38,14 +38,14 @@ impl Instances {
             (Self::One, _) => Ok(Claimed(())),
             (Self::Several(store), Some(_)) => store.claim(id, window).await,
             // It was named when there was no store.
-            (Self::Several(_), None) => Err(NonceRefused::Unclaimed(StoreFault::Unfit)),
+            (Self::Several(_), None) => Err(NonceRefused::Unclaimed(ClaimFault::Unfit)),
         }
     }
 }
 
 impl SharedStore {
     async fn claim(&self, id: NonceId, window: Window) -> Result<Claimed, NonceRefused> {
-        let Some(name) = id.claim() else { return Err(NonceRefused::Unclaimed(StoreFault::Unfit)) };
+        let Some(name) = id.claim() else { return Err(NonceRefused::Unclaimed(ClaimFault::Unfit)) };
         let state = self.common.state.load_full();
         let link = match &*state {
             State::Ready(link) => link,
@@ -63,10 +63,10 @@ impl SharedStore {
         let mut connection = link.connection.clone();
         let answer = in_time(self.timeout, question.query_async::<(Value, Option<String>)>(&mut connection)).await;
         let granted = answer.and_then(|(set, marker)| match (set, marker) {
-            (_, marker) if marker.as_deref() != Some(&link.text) => Err(StoreFault::Unfit),
+            (_, marker) if marker.as_deref() != Some(&link.text) => Err(ClaimFault::Unfit),
             (Value::Okay, _) => Ok(true),
             (Value::Nil, _) => Ok(false),
-            _ => Err(StoreFault::Failing),
+            _ => Err(ClaimFault::Failing),
         });
         match granted {
             Ok(true) => Ok(Claimed(())),
@@ -79,10 +79,10 @@ impl SharedStore {
     }
 }
 
-async fn in_time<T>(limit: Duration, answer: impl Future<Output = redis::RedisResult<T>>) -> Result<T, StoreFault> {
+async fn in_time<T>(limit: Duration, answer: impl Future<Output = redis::RedisResult<T>>) -> Result<T, ClaimFault> {
     match timeout(limit, answer).await {
         Ok(answer) => answer.map_err(|error| super::trouble::StoreTrouble::from(&error).fault()),
-        Err(_) => Err(StoreFault::Silent),
+        Err(_) => Err(ClaimFault::Silent),
     }
 }
 

@@ -22,4 +22,4 @@ pub(super) use claim::{Claimed, Instances};
 pub use init::{NotInitialised, initialise};
 pub use name::ClaimId;
 pub use store::SharedStore;
-pub use trouble::{StoreFault, StoreTrouble};
+pub use trouble::{ClaimFault, StoreTrouble};

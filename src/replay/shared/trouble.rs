@@ -7,7 +7,7 @@ use crate::oauth::timestamp::Window;
 
 /// Why the store did not grant a nonce, though it did not say that it was used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StoreFault {
+pub enum ClaimFault {
     /// There is no connection to it.
     Unreachable,
     /// It did not answer within `replay.timeout`.
@@ -89,12 +89,12 @@ impl StoreTrouble {
         }
     }
 
-    pub(super) fn fault(&self) -> StoreFault {
+    pub(super) fn fault(&self) -> ClaimFault {
         match self {
-            Self::Unreachable(_) => StoreFault::Unreachable,
-            Self::Silent => StoreFault::Silent,
-            Self::Failing(_) | Self::Loading => StoreFault::Failing,
-            _ => StoreFault::Unfit,
+            Self::Unreachable(_) => ClaimFault::Unreachable,
+            Self::Silent => ClaimFault::Silent,
+            Self::Failing(_) | Self::Loading => ClaimFault::Failing,
+            _ => ClaimFault::Unfit,
         }
     }
 }
@@ -122,7 +122,7 @@ impl fmt::Display for StoreTrouble {
     }
 }
 
-impl fmt::Display for StoreFault {
+impl fmt::Display for ClaimFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Unreachable => "cannot be reached",
