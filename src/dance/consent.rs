@@ -8,7 +8,7 @@ use http::StatusCode;
 use super::answer::DanceAnswer;
 use super::callback;
 use super::desk::{Desk, to_the_end};
-use super::doorkeeper::{Browser, Purpose};
+use super::doorkeeper::{Browser, FormPurpose};
 use super::layout::Layout;
 use crate::consumers::Consumer;
 use crate::observe::{Actor, Audited, Subject};
@@ -89,7 +89,7 @@ impl Desk<'_> {
             Ok(browser) => browser,
             Err(error) => return self.system_fault(&error),
         };
-        let proof = self.keeper.proof(&browser, Purpose { user, token: &asked.token });
+        let proof = self.keeper.proof(&browser, FormPurpose { user, token: &asked.token });
         let callback = match &asked.temporary.callback {
             Callback::Url(url) => Some(url.as_str()),
             Callback::OutOfBand => None,
@@ -114,7 +114,7 @@ impl Desk<'_> {
 
     async fn decision(&self, asked: Asked, user: &str) -> DanceAnswer {
         let form = self.visit.form.as_ref();
-        if !self.keeper.is_proved(&self.visit, Purpose { user, token: &asked.token }) {
+        if !self.keeper.is_proved(&self.visit, FormPurpose { user, token: &asked.token }) {
             return self.not_ours(self.visit.links.back_to(Some(&asked.token)));
         }
         let decision = match form.and_then(|form| form.one("decision")) {

@@ -33,7 +33,7 @@ pub struct Doorkeeper {
 
 /// What the forms of a page are good for: nothing else, and for nobody else.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Purpose<'a> {
+pub(super) struct FormPurpose<'a> {
     /// For whom the page was made; empty: for anybody.
     pub(super) user: &'a str,
     /// The request token that it is about; empty: none.
@@ -67,12 +67,12 @@ impl Doorkeeper {
     }
 
     /// The proof that the forms of this browser's page were ours.
-    pub(super) fn proof(&self, browser: &Browser, purpose: Purpose<'_>) -> FormProof {
+    pub(super) fn proof(&self, browser: &Browser, purpose: FormPurpose<'_>) -> FormProof {
         FormProof(URL_SAFE_NO_PAD.encode(self.tag(&browser.cookie, purpose)))
     }
 
     /// Whether what was sent is a form of ours, opened in the same browser, for this purpose.
-    pub(super) fn is_proved(&self, visit: &Visit, purpose: Purpose<'_>) -> bool {
+    pub(super) fn is_proved(&self, visit: &Visit, purpose: FormPurpose<'_>) -> bool {
         let name = FORM.name(visit);
         let cookie = cookies::find(&visit.headers, &name).filter(|cookie| Secret::looks_like_one(cookie));
         let sent = visit.form.as_ref().and_then(|form| URL_SAFE_NO_PAD.decode(form.one("csrf")?).ok());
@@ -81,7 +81,7 @@ impl Doorkeeper {
     }
 
     /// Each part with its length before it: no two purposes are the same bytes.
-    fn tag(&self, cookie: &str, purpose: Purpose<'_>) -> Vec<u8> {
+    fn tag(&self, cookie: &str, purpose: FormPurpose<'_>) -> Vec<u8> {
         let mut context = hmac::Context::with_key(&self.key);
         for part in [cookie, purpose.user, purpose.token] {
             context.update(&(part.len() as u64).to_be_bytes());
@@ -189,12 +189,12 @@ mod tests {
         let keeper = doorkeeper();
         let browser = Browser::of(&visit(Scheme::Http, "a", &[])).unwrap();
         let cookie = browser.set_cookie.as_deref().unwrap().split(';').next().unwrap();
-        let proof = keeper.proof(&browser, Purpose { user: "ada", token: "t1" });
+        let proof = keeper.proof(&browser, FormPurpose { user: "ada", token: "t1" });
         let sent = |cookie: &str, csrf: &str| {
             let form = Some(Fields::read(format!("csrf={csrf}").as_bytes()));
             Visit { form, ..visit(Scheme::Http, "a", &[("cookie", cookie)]) }
         };
-        let is_proved = |visit: &Visit, user, token| keeper.is_proved(visit, Purpose { user, token });
+        let is_proved = |visit: &Visit, user, token| keeper.is_proved(visit, FormPurpose { user, token });
         let good = sent(cookie, &proof.0);
         assert!(is_proved(&good, "ada", "t1"));
         for (user, token) in [("eve", "t1"), ("ada", "t2"), ("adat", "1"), ("", "adat1"), ("ada", "")] {
@@ -206,10 +206,10 @@ mod tests {
         {
             assert!(!is_proved(&sent(cookie, csrf), "ada", "t1"), "{cookie} {csrf}");
         }
-        assert!(!doorkeeper().is_proved(&good, Purpose { user: "ada", token: "t1" }), "of another process");
+        assert!(!doorkeeper().is_proved(&good, FormPurpose { user: "ada", token: "t1" }), "of another process");
         let again = Browser::of(&good).unwrap();
         assert!(again.set_cookie.is_none(), "two open pages do not spoil each other");
-        assert_eq!(keeper.proof(&again, Purpose { user: "ada", token: "t1" }).0, proof.0);
+        assert_eq!(keeper.proof(&again, FormPurpose { user: "ada", token: "t1" }).0, proof.0);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use http::header::RETRY_AFTER;
 
 use super::answer::DanceAnswer;
 use super::desk::{Desk, to_the_end};
-use super::doorkeeper::{Browser, Purpose, USER};
+use super::doorkeeper::{Browser, FormPurpose, USER};
 use super::layout::Layout;
 use super::links::with_token;
 use crate::accounts::{Accounts, NewSession, Password, SignInError};
@@ -130,7 +130,7 @@ impl Desk<'_> {
             return DanceAnswer::redirect(&next);
         };
         let user = live.user.as_str();
-        if !self.keeper.is_proved(&self.visit, Purpose { user, token: self.visit.token().unwrap_or_default() }) {
+        if !self.keeper.is_proved(&self.visit, FormPurpose { user, token: self.visit.token().unwrap_or_default() }) {
             return self.not_ours(self.visit.links.back_to(self.visit.token()));
         }
         accounts.sign_out(id);
@@ -167,8 +167,8 @@ impl Desk<'_> {
 }
 
 /// A form that is good for anybody: who it is shows only when it is sent.
-fn sign_in_for(token: Option<&str>) -> Purpose<'_> {
-    Purpose { user: "", token: token.unwrap_or_default() }
+fn sign_in_for(token: Option<&str>) -> FormPurpose<'_> {
+    FormPurpose { user: "", token: token.unwrap_or_default() }
 }
 
 fn whole_seconds(wait: Duration) -> u64 {

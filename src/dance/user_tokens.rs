@@ -7,7 +7,7 @@ use http::StatusCode;
 
 use super::answer::DanceAnswer;
 use super::desk::{Desk, to_the_end};
-use super::doorkeeper::{Browser, Purpose};
+use super::doorkeeper::{Browser, FormPurpose};
 use super::layout::Layout;
 use crate::observe::{Actor, Audited, Subject};
 use crate::tokens::{AccessToken, Selection, StoreFault, TokenId};
@@ -60,7 +60,7 @@ impl Desk<'_> {
             Ok(browser) => browser,
             Err(error) => return self.system_fault(&error),
         };
-        let proof = self.keeper.proof(&browser, Purpose { user, token: "" });
+        let proof = self.keeper.proof(&browser, FormPurpose { user, token: "" });
         let mut tokens = self.tokens.list(&Selection { user: Some(user.to_owned()), ..Selection::default() }, usize::MAX);
         let more = tokens.len().saturating_sub(SHOWN);
         // The newest are those that somebody looks for.
@@ -83,7 +83,7 @@ impl Desk<'_> {
             Err(error) => return self.system_fault(&error),
         };
         let Some(token) = self.tokens.list(&ones_own(id, user), 1).pop() else { return self.none_such() };
-        let proof = self.keeper.proof(&browser, Purpose { user, token: "" });
+        let proof = self.keeper.proof(&browser, FormPurpose { user, token: "" });
         let page = RevokePage {
             layout: self.layout_of(user, &proof),
             here: self.visit.links.user_tokens(),
@@ -96,7 +96,7 @@ impl Desk<'_> {
     async fn revoked(&self, id: Option<TokenId>, user: &str) -> DanceAnswer {
         let Some(id) = id else { return self.no_form(StatusCode::BAD_REQUEST) };
         let here = self.visit.links.user_tokens();
-        if !self.keeper.is_proved(&self.visit, Purpose { user, token: "" }) {
+        if !self.keeper.is_proved(&self.visit, FormPurpose { user, token: "" }) {
             return self.not_ours(here.to_owned());
         }
         match self.revoke(id, user).await {
