@@ -105,6 +105,13 @@ impl DanceAnswer {
         self
     }
 
+    /// With the operator's sentence, where a page says no.
+    #[must_use]
+    pub(super) fn noting(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
+        self
+    }
+
     /// An apology for what went wrong behind this page: the person is told that, the operator why.
     #[must_use]
     pub(super) fn because_of(mut self, refusal: &Refusal) -> Self {

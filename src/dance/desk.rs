@@ -41,7 +41,8 @@ impl Desk<'_> {
     /// What is answered to a form that another site's page sent.
     pub fn of_another_site(&self) -> DanceAnswer {
         let text = "This came from another site's page, and nothing was changed.";
-        self.message(StatusCode::FORBIDDEN, "Nothing was changed", text)
+        let answer = self.message(StatusCode::FORBIDDEN, "Nothing was changed", text);
+        answer.noting(format!("Origin or Sec-Fetch-Site names another site than {}", self.visit.origin.base_url()))
     }
 
     /// What is answered to a body that none of our forms sends.
@@ -64,11 +65,12 @@ impl Desk<'_> {
                     Open it again and look at it anew.";
         let layout = Layout::of_nobody(&self.visit);
         DanceAnswer::message(StatusCode::FORBIDDEN, layout, "Please look again", text, Some((again, "Open the page again")))
+            .noting("csrf was not made for this browser, this user and this request token")
     }
 
     /// The store does not do what it was asked for: nothing has changed.
     pub(super) fn store_fault(&self, fault: StoreFault) -> DanceAnswer {
-        let text = "Your decision could not be written down, and nothing was changed. Try again in a moment.";
+        let text = "The gateway's list of allowed applications cannot be used now, and nothing was changed. Try again in a moment.";
         self.message(StatusCode::SERVICE_UNAVAILABLE, "This cannot be done now", text)
             .because_of(&Refusal::TokensUnavailable(fault))
     }

@@ -30,8 +30,12 @@ impl Desk<'_> {
     pub fn owner(&self, page: Page) -> Result<String, Box<DanceAnswer>> {
         match &self.dance.resource_owner {
             ResourceOwner::TrustedHeader { name, from } => {
-                let told = is_in(from, self.visit.peer).then(|| one_value(&self.visit.headers, name)).flatten();
-                told.ok_or_else(|| Box::new(self.only_by_single_sign_on()))
+                if !is_in(from, self.visit.peer) {
+                    let reason = format!("{} is not in resource_owner.trusted_header.from", self.visit.peer);
+                    return Err(Box::new(self.only_by_single_sign_on(reason)));
+                }
+                one_value(&self.visit.headers, name)
+                    .ok_or_else(|| Box::new(self.only_by_single_sign_on(format!("{name} is not there once with a user's name"))))
             }
             ResourceOwner::Users(_) => {
                 let id = cookies::find(&self.visit.headers, &USER.name(&self.visit));
@@ -63,6 +67,7 @@ impl Desk<'_> {
             "The application does not say who you are. Sign in there; if you just did, your browser may not keep its cookies.",
             Some((login, "Sign in")),
         )
+        .noting("resource_owner.session_probe: the application names nobody to a browser that comes back from its sign-in page")
     }
 
     /// The application could not be asked; the access log has the reason.
@@ -77,9 +82,9 @@ impl Desk<'_> {
         .because_of(refusal)
     }
 
-    fn only_by_single_sign_on(&self) -> DanceAnswer {
+    fn only_by_single_sign_on(&self, reason: String) -> DanceAnswer {
         let text = "This page is reached through your organisation's single sign-on, which says who you are. It did not say so.";
-        DanceAnswer::message(StatusCode::FORBIDDEN, Layout::of_nobody(&self.visit), "You are not signed in", text, None)
+        self.message(StatusCode::FORBIDDEN, "You are not signed in", text).noting(reason)
     }
 }
 

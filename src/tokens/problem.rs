@@ -78,6 +78,7 @@ impl fmt::Display for TokenProblem {
             Self::Undecided => "the user has neither allowed nor denied access yet",
             Self::Denied => "the user has denied access",
             Self::VerifierAbsent => "oauth_verifier is absent: the user was given one when access was allowed",
+            Self::WrongVerifier { tries_left: 1 } => "oauth_verifier is not the one that the user was given; 1 more try",
             Self::WrongVerifier { tries_left } => {
                 return write!(f, "oauth_verifier is not the one that the user was given; {tries_left} more tries");
             }

@@ -82,7 +82,8 @@ impl Opened {
 }
 
 fn failure(path: &std::path::Path, fault: &StoreFault) -> Failure {
-    Failure::new(format!("{}: {fault}", path.display())).hint("run this as root or as the gateway's user; nothing was changed")
+    Failure::new(format!("{}: {fault}", path.display()))
+        .hint("run this as root or as the gateway's user, if that is what is wrong; nothing was changed")
 }
 
 fn unreadable(path: &std::path::Path, error: &std::io::Error) -> Failure {
