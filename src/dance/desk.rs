@@ -70,7 +70,8 @@ impl Desk<'_> {
 
     /// The store does not do what it was asked for: nothing has changed.
     pub(super) fn store_fault(&self, fault: StoreFault) -> DanceAnswer {
-        let text = "The gateway's list of allowed applications cannot be used now, and nothing was changed. Try again in a moment.";
+        let text =
+            "The gateway's list of allowed applications cannot be used now, and nothing was changed. Try again in a moment.";
         self.message(StatusCode::SERVICE_UNAVAILABLE, "This cannot be done now", text)
             .because_of(&Refusal::TokensUnavailable(fault))
     }

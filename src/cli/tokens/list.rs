@@ -3,8 +3,9 @@
 use clap::Args;
 use serde_json::json;
 
-use super::place::{Place, parse_consumer};
+use super::place::Place;
 use super::table::{moment, table};
+use crate::cli::sign::parse_consumer;
 use crate::cli::{Failure, print};
 use crate::consumers::ConsumerKey;
 use crate::tokens::{AccessToken, Selection};

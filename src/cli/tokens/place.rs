@@ -7,7 +7,6 @@ use clap::Args;
 use crate::cli::{DEFAULT_CONFIG, Failure};
 use crate::clock::Clock;
 use crate::config::{LogTarget, Source};
-use crate::consumers::ConsumerKey;
 use crate::directory::Directory;
 use crate::observe::{Actor, Audited, Subject, record_of_command};
 use crate::tokens::{AccessToken, StoreFault, TokenFile};
@@ -88,10 +87,4 @@ fn failure(path: &std::path::Path, fault: &StoreFault) -> Failure {
 
 fn unreadable(path: &std::path::Path, error: &std::io::Error) -> Failure {
     Failure::new(format!("cannot open {}: {error}", path.display())).hint("run this as root or as the gateway's user")
-}
-
-/// A consumer's key as an argument.
-pub(super) fn parse_consumer(text: &str) -> Result<ConsumerKey, String> {
-    ConsumerKey::new(text)
-        .ok_or_else(|| format!("a consumer's key has 1 to {} bytes, and no control characters", ConsumerKey::MAX))
 }

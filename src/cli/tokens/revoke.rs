@@ -4,9 +4,10 @@ use std::fmt::Write;
 
 use clap::{ArgGroup, Args};
 
-use super::place::{Place, parse_consumer};
+use super::place::Place;
 use super::table::table;
 use crate::cli::consumers::ask;
+use crate::cli::sign::parse_consumer;
 use crate::cli::{Failure, print};
 use crate::consumers::ConsumerKey;
 use crate::harmless::harmless;
