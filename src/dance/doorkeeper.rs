@@ -8,14 +8,13 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use cookie::{Cookie, SameSite};
 use tokio::sync::Semaphore;
 
+use super::cookies::FORM;
 use super::visit::Visit;
 use crate::accounts::Accounts;
 use crate::clock::Clock;
 use crate::config::{DanceSettings, ResourceOwner};
-use crate::oauth::base_string::Scheme;
 use crate::observe::Audit;
 use crate::secret::Secret;
 use crate::web::cookies;
@@ -107,63 +106,11 @@ impl Browser {
     }
 }
 
-/// A cookie of ours, by its plain name.
-pub(super) struct OurCookie(&'static str);
-
-/// Who signed in here.
-pub(super) const USER: OurCookie = OurCookie("countersign_user");
-
-/// What belongs to the forms that are open in a browser. Not called as the administrators' one: cookies know no ports.
-const FORM: OurCookie = OurCookie("countersign_consent");
-
-impl OurCookie {
-    /// Browsers take a cookie with that prefix over TLS alone, so that nobody in between plants one (RFC 6265bis §4.1.3). Not
-    /// `__Host-`: its path would be all of the application's.
-    pub(super) fn name(&self, visit: &Visit) -> String {
-        let secure = if is_secure(visit) { SECURE_PREFIX } else { "" };
-        format!("{secure}{}", self.0)
-    }
-
-    /// The header that sets it until the browser is closed.
-    pub(super) fn set(&self, visit: &Visit, value: &str) -> String {
-        self.cookie(visit, value).to_string()
-    }
-
-    /// The header that takes it away.
-    pub(super) fn clear(&self, visit: &Visit) -> String {
-        let mut cookie = self.cookie(visit, "");
-        cookie.set_max_age(cookie::time::Duration::ZERO);
-        cookie.to_string()
-    }
-
-    fn cookie<'v>(&self, visit: &'v Visit, value: &'v str) -> Cookie<'v> {
-        let mut cookie = Cookie::new(self.name(visit), value);
-        cookie.set_path(visit.links.cookie_path());
-        cookie.set_http_only(true);
-        // Not `Strict`: it is the consumer's site that leads the browser here.
-        cookie.set_same_site(SameSite::Lax);
-        cookie.set_secure(is_secure(visit));
-        cookie
-    }
-}
-
-/// Whether a cookie of that name is ours: the application gets none of them.
-pub fn is_ours(name: &str) -> bool {
-    let plain = name.strip_prefix(SECURE_PREFIX).unwrap_or(name);
-    [USER, FORM].iter().any(|ours| ours.0 == plain)
-}
-
-fn is_secure(visit: &Visit) -> bool {
-    visit.origin.scheme == Scheme::Https
-}
-
 impl fmt::Debug for Doorkeeper {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Doorkeeper").field("accounts", &self.accounts).finish_non_exhaustive()
     }
 }
-
-const SECURE_PREFIX: &str = "__Secure-";
 
 /// Two passwords are hashed at once, each in some hundredths of a second: who waits behind so many others waits half a second.
 const SIGN_INS: usize = 32;
@@ -173,6 +120,7 @@ mod tests {
     use super::super::visit::Fields;
     use super::super::visit::tests::visit;
     use super::*;
+    use crate::oauth::base_string::Scheme;
 
     fn doorkeeper() -> Doorkeeper {
         let folder = tempfile::tempdir().unwrap();
@@ -210,18 +158,5 @@ mod tests {
         let again = Browser::of(&good).unwrap();
         assert!(again.set_cookie.is_none(), "two open pages do not spoil each other");
         assert_eq!(keeper.proof(&again, FormPurpose { user: "ada", token: "t1" }).0, proof.0);
-    }
-
-    #[test]
-    fn our_cookies_are_known_by_both_their_names() {
-        for name in ["countersign_user", "__Secure-countersign_user", "countersign_consent", "__Secure-countersign_consent"] {
-            assert!(is_ours(name), "{name}");
-        }
-        for name in ["countersign_session", "JSESSIONID", "Countersign_user", "__Host-countersign_user", ""] {
-            assert!(!is_ours(name), "{name}");
-        }
-        let secure = visit(Scheme::Https, "a", &[]);
-        let set = USER.set(&secure, "x");
-        assert_eq!(set, "__Secure-countersign_user=x; HttpOnly; SameSite=Lax; Secure; Path=/plugins/servlet/oauth");
     }
 }

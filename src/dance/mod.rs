@@ -6,6 +6,7 @@
 mod answer;
 pub mod callback;
 mod consent;
+mod cookies;
 mod desk;
 mod doorkeeper;
 mod endpoint;
@@ -18,8 +19,9 @@ mod user_tokens;
 mod visit;
 
 pub use answer::DanceAnswer;
+pub use cookies::take_off_our_cookies;
 pub use desk::Desk;
-pub use doorkeeper::{Doorkeeper, is_ours};
+pub use doorkeeper::Doorkeeper;
 pub use endpoint::{Endpoint, Page};
 pub use links::Links;
 pub use owner::{Probed, user_name};

@@ -3,8 +3,8 @@
 use http::StatusCode;
 
 use super::answer::DanceAnswer;
+use super::cookies::USER;
 use super::desk::Desk;
-use super::doorkeeper::USER;
 use super::endpoint::Page;
 use super::layout::Layout;
 use super::links::with_token;

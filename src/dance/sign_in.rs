@@ -9,8 +9,9 @@ use http::StatusCode;
 use http::header::RETRY_AFTER;
 
 use super::answer::DanceAnswer;
+use super::cookies::USER;
 use super::desk::{Desk, to_the_end};
-use super::doorkeeper::{Browser, FormPurpose, USER};
+use super::doorkeeper::{Browser, FormPurpose};
 use super::layout::Layout;
 use super::links::with_token;
 use crate::accounts::{Accounts, NewSession, Password, SignInError};

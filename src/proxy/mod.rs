@@ -8,7 +8,7 @@ pub mod headers;
 mod limits;
 mod plane;
 mod pool;
-pub mod probe;
+mod probe;
 mod pulse;
 mod response;
 mod stream;

@@ -14,7 +14,7 @@ use super::exchange::Exchange;
 use super::headers;
 use super::pool::Lease;
 use crate::config::{HostHeader, ProbedUser, SessionProbe, Settings, Timeouts};
-use crate::dance::{Probed, Visit, is_ours, user_name};
+use crate::dance::{Probed, Visit, take_off_our_cookies, user_name};
 use crate::policy::Policy;
 use crate::refusal::Refusal;
 use crate::request::{OutgoingBody, Peer, is_in};
@@ -66,29 +66,6 @@ impl Exchange {
         *request.uri_mut() = PathAndQuery::into(probe.target.clone());
         *request.headers_mut() = headers;
         Some(request)
-    }
-}
-
-/// Takes the gateway's own cookies out of the others; they are nobody else's business.
-pub fn take_off_our_cookies(headers: &mut HeaderMap) {
-    let is_foreign = |pair: &&[u8]| {
-        let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default().trim_ascii();
-        !std::str::from_utf8(name).is_ok_and(is_ours)
-    };
-    if !headers.get_all(COOKIE).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b';')).any(|pair| !is_foreign(&pair))
-    {
-        return;
-    }
-    let lines: Vec<HeaderValue> = headers
-        .get_all(COOKIE)
-        .iter()
-        .map(|line| line.as_bytes().split(|byte| *byte == b';').filter(is_foreign).collect::<Vec<_>>().join(&b';'))
-        .filter(|line| !line.trim_ascii().is_empty())
-        .filter_map(|line| HeaderValue::from_bytes(line.trim_ascii()).ok())
-        .collect();
-    headers.remove(COOKIE);
-    for line in lines {
-        headers.append(COOKIE, line);
     }
 }
 
@@ -174,22 +151,6 @@ const LONGEST_ANSWER: usize = 64 * 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn our_cookies_are_taken_off_and_the_others_stay_as_they_are() {
-        let left = |lines: &[&str]| {
-            let mut headers = HeaderMap::new();
-            for line in lines {
-                headers.append(COOKIE, HeaderValue::from_bytes(line.as_bytes()).unwrap());
-            }
-            take_off_our_cookies(&mut headers);
-            headers.get_all(COOKIE).iter().map(|line| String::from_utf8(line.as_bytes().to_vec()).unwrap()).collect::<Vec<_>>()
-        };
-        assert_eq!(left(&["a=1; countersign_user=x; b=2"]), ["a=1; b=2"]);
-        assert_eq!(left(&["countersign_consent=x", "b=\u{fc};c"]), ["b=\u{fc};c"]);
-        assert_eq!(left(&["__Secure-countersign_user=x"]), Vec::<String>::new());
-        assert_eq!(left(&["a=1;  b=countersign_user=x;;"]), ["a=1;  b=countersign_user=x;;"]);
-    }
 
     #[test]
     fn a_json_answer_names_a_user_nobody_or_nothing_that_could_be_one() {

@@ -15,9 +15,9 @@ use super::origin::is_in;
 use super::verified::VerifiedRequest;
 use crate::config::{HostHeader, IdentityHeaders, ResourceOwner, Settings, Upstream};
 use crate::consumers::identity_value;
+use crate::dance::take_off_our_cookies;
 use crate::oauth::parameters;
 use crate::proxy::headers;
-use crate::proxy::probe::take_off_our_cookies;
 use crate::routes::{Cookies, Rule};
 
 /// A request that a route lets pass without proof. The backend is told nothing about who sent it.
