@@ -312,7 +312,7 @@ fn nonces(table: NonceTable, settings: &Settings, clock: &Clock) -> Result<Nonce
 
 fn random() -> io::Result<u64> {
     let mut process = [0; 8];
-    aws_lc_rs::rand::fill(&mut process).map_err(|_| io::Error::other("no random numbers"))?;
+    crate::secret::fill(&mut process)?;
     Ok(u64::from_le_bytes(process))
 }
 

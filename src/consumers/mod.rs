@@ -21,7 +21,7 @@ mod upstream_authorization;
 
 pub use changes::Changes;
 pub use credential_files::CredentialFiles;
-pub use identity::identity_value;
+pub use identity::{identity_value, user_name};
 pub use load::{LoadPolicy, Loaded, load, problems_beside};
 pub use model::{Consumer, ConsumerKey, ConsumerList, RateLimit, TwoLegged};
 pub use upstream_authorization::UpstreamAuthorization;

@@ -24,5 +24,5 @@ pub use desk::Desk;
 pub use doorkeeper::Doorkeeper;
 pub use endpoint::{Endpoint, Page};
 pub use links::Links;
-pub use owner::{Probed, user_name};
+pub use owner::Probed;
 pub use visit::{Fields, Visit};

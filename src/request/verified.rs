@@ -42,7 +42,7 @@ use arc_swap::ArcSwap;
 
 use crate::clock::Clock;
 use crate::config::{BodyHashPolicy, Settings};
-use crate::consumers::Consumer;
+use crate::consumers::{Consumer, user_name};
 use crate::failures::FailedSignatures;
 use crate::gateway::TakePlace;
 use crate::oauth::base_string::{BaseStringUri, SignatureBaseString};
@@ -304,15 +304,10 @@ impl SignedRequest {
             Refusal::ParameterRejected { name, expected: "one user's name of at most 255 bytes", rejected }
         };
         let Some((_, value)) = values.next() else { return Ok(None) };
-        let user = String::from_utf8(value.into_owned()).map_err(|_| rejected())?;
-        let is_name = !user.is_empty() && user.len() <= MAX_USER && !user.chars().any(char::is_control);
-        if is_name && values.next().is_none() { Ok(Some(user)) } else { Err(rejected()) }
+        let user = user_name(&value).filter(|_| values.next().is_none());
+        user.map(Some).ok_or_else(rejected)
     }
 }
-
-/// The longest user name that a consumer may name, in bytes. The old providers' columns held so much; it goes into a header, where
-/// each byte may take three, and servers take lines of 8 KiB by default.
-const MAX_USER: usize = 255;
 
 fn nonce_refusal(refused: NonceRefused, with: Verifier<'_>) -> Refusal {
     let settings = with.settings;
