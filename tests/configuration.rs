@@ -511,6 +511,10 @@ fn every_mistake_about_the_dance_is_told() {
             format!("listen: 0.0.0.0:80\noauth: {{}}\n{OWNER}"),
             "cross the network in clear text",
         ),
+        (
+            "oauth: {}\nresource_owner: { users: u.yaml }\nadmin: { listen: 127.0.0.1:9090, users: u.yaml }".to_owned(),
+            "every user is an administrator",
+        ),
     ] {
         let found = problems(&format!("{BASE}{text}")).join("\n");
         assert!(found.contains(said), "{text}: {found}");

@@ -5,6 +5,7 @@ use std::path::Path as FilePath;
 use http::Method;
 
 use super::admin::AdminAddress;
+use super::dance::ResourceOwner;
 use super::settings::{BodyHashPolicy, Settings};
 use super::tls::Listener;
 use crate::oauth::base_string::Scheme;
@@ -80,10 +81,16 @@ fn review_admin(settings: &Settings, top: &Node<'_>, report: &mut Report) {
     }
 }
 
-/// What users type in and are shown is worth stealing on the way.
+/// What users type in and are shown is worth stealing on the way; and who may give away access to what is theirs is no administrator.
 fn review_dance(settings: &Settings, top: &Node<'_>, report: &mut Report) {
-    if settings.dance.is_none() {
-        return;
+    let Some(dance) = &settings.dance else { return };
+    if let (ResourceOwner::Users(users), Some(admin)) = (&dance.resource_owner, &settings.admin)
+        && *users == admin.users
+    {
+        with(top, &["resource_owner", "users"], |node| {
+            let message = "`resource_owner.users` is the file of `admin.users`: every user is an administrator";
+            report.warn(node, message, "give users a file of their own, for example users.yaml");
+        });
     }
     let says_https = settings.public_url.as_ref().is_some_and(|url| url.scheme == Scheme::Https);
     let is_open = |listener: &Listener| listener.tls.is_none() && !listener.address.ip().is_loopback();
