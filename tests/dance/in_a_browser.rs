@@ -83,6 +83,9 @@ fn the_application_says_who_it_is(probe: &str) {
         assert!(page.contains(REPORTING.key) && page.contains("alice"), "{page}");
     }
     assert_eq!(seen["me"], json!({ "name": "alice", "cookies": [] }), "{seen}");
+    let accesses = std::fs::read_to_string(folder.path().join("accesses")).unwrap();
+    assert!(accesses.lines().any(|access| access.contains("\"/session\"") && access.contains("[\"session\"]")), "{accesses}");
+    assert!(!accesses.contains("countersign_"), "the pages' cookies are not the application's: {accesses}");
     assert_eq!(seen["complaints"], json!([]), "the pages keep to their own policy");
 }
 

@@ -31,6 +31,11 @@ class Callback(http.server.BaseHTTPRequestHandler):
     """The client's own site, to which users are sent back; and one that means harm to them."""
 
     def do_GET(self):
+        if self.path.startswith("/moved"):  # to where the same site has another name
+            self.send_response(302)
+            self.send_header("location", f"http://localhost:{self.server.server_address[1]}{self.path.replace('moved', 'callback')}")
+            self.end_headers()
+            return
         page = "<p>Thank you."
         if self.path.startswith("/harm?"):
             consent = self.path.partition("?")[2]
@@ -151,10 +156,11 @@ def application(driver, callback):
         seen["consent"] = decide(alice, "allow")
         client.gets_its_token(arrive(alice, callback))
         seen["me"] = client.session.get(f"{BASE}/rest/me").json()
-        second = Client("reporting", callback)
+        # A client's site may lead on, which Chromium asks the page's policy about, too.
+        second = Client("reporting", callback.replace("callback", "moved"))
         alice.open(second.consent)
         seen["again"] = decide(alice, "deny")
-        arrive(alice, callback)
+        arrive(alice, callback.replace("127.0.0.1", "localhost"))
         alice.open(USER_TOKENS)
         alice.wait_for("reporting")
         alice.open("/")
