@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::fmt::Write;
 
 /// A user's name that a consumer, the application or a single sign-on wrote: UTF-8 without control characters, and of a length that
-/// names have.
+/// names have. Not one that reads as percent-encoded: to an application that decodes its header it would be another user's.
 pub fn user_name(bytes: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(bytes).ok()?;
-    let is_name = (1..=LONGEST_NAME).contains(&text.len()) && !text.chars().any(char::is_control);
+    let is_encoded = bytes.windows(3).any(|three| three[0] == b'%' && three[1..].iter().all(u8::is_ascii_hexdigit));
+    let is_name = (1..=LONGEST_NAME).contains(&text.len()) && !text.chars().any(char::is_control) && !is_encoded;
     is_name.then(|| text.to_owned())
 }
 
@@ -44,7 +45,16 @@ mod tests {
     fn a_user_has_a_name_of_one_to_255_bytes_without_control_characters() {
         assert_eq!(user_name("Jürg O'Brien".as_bytes()).as_deref(), Some("Jürg O'Brien"));
         assert!(user_name(&[b'a'; 255]).is_some());
+        assert!(user_name(b"100%").is_some() && user_name(b"a%2g").is_some());
         for wrong in [&b""[..], &[b'a'; 256], b"a\tb", b"a\nb", b"a\0", "a\u{85}".as_bytes(), b"a\xfcb"] {
+            assert_eq!(user_name(wrong), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn no_two_users_from_outside_reach_the_application_by_one_name() {
+        assert_eq!(identity_value("a b"), "a%20b");
+        for wrong in [&b"a%20b"[..], b"%61dmin", b"J%c3%BCrg"] {
             assert_eq!(user_name(wrong), None, "{wrong:?}");
         }
     }
