@@ -16,7 +16,7 @@ pub struct Throttle(Mutex<Tables>);
 struct Tables {
     /// By a hash, so that a name's length is not the caller's to choose; whether a user has the name does not matter.
     names: HashMap<SecretHash, Failures>,
-    /// `None`: whoever is on this machine. All of 127.0.0.0/8 is theirs.
+    /// `None`: whoever is on this machine. All of 127.0.0.0/8 is theirs. Of IPv6 the network, of which a home has all addresses.
     addresses: HashMap<Option<IpAddr>, Failures>,
 }
 
@@ -42,7 +42,7 @@ impl Throttle {
     /// # Errors
     /// How long until there is one.
     pub fn attempt(&self, name: &str, address: Option<IpAddr>, now: Duration) -> Result<Attempt, Duration> {
-        let (name, address) = (SecretHash::of(name), address.filter(|address| !address.is_loopback()));
+        let (name, address) = (SecretHash::of(name), address.and_then(counted));
         let mut tables = self.lock();
         let waits = [waiting(&tables.names, &name, now), waiting(&tables.addresses, &address, now)];
         if let Some(wait) = waits.into_iter().flatten().max() {
@@ -69,13 +69,27 @@ fn waiting<K: Eq + Hash>(table: &HashMap<K, Failures>, key: &K, now: Duration) -
     table.get(key).map(|failures| failures.wait_until.saturating_sub(now)).filter(|wait| !wait.is_zero())
 }
 
-fn count<K: Eq + Hash>(table: &mut HashMap<K, Failures>, key: K, free: u32, now: Duration) {
+/// What an address is counted as.
+fn counted(address: IpAddr) -> Option<IpAddr> {
+    match address.to_canonical() {
+        address if address.is_loopback() => None,
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            Some(IpAddr::from([a, b, c, d, 0, 0, 0, 0]))
+        }
+        address => Some(address),
+    }
+}
+
+fn count<K: Eq + Hash + Copy>(table: &mut HashMap<K, Failures>, key: K, free: u32, now: Duration) {
     if table.len() >= MOST {
         table.retain(|_, failures| now.saturating_sub(failures.last) < FORGOTTEN_AFTER);
     }
-    // At the bound further names are not counted; their address is.
+    // At the bound the one that failed least makes room, of those the oldest: whoever is being guessed at stays counted, whatever
+    // else is tried beside it.
     if table.len() >= MOST && !table.contains_key(&key) {
-        return;
+        let least = table.iter().min_by_key(|(_, failures)| (failures.count, failures.last)).map(|(key, _)| *key);
+        least.and_then(|least| table.remove(&least));
     }
     let failures = table.entry(key).or_insert(Failures { count: 0, wait_until: now, last: now });
     if now.saturating_sub(failures.last) >= FORGOTTEN_AFTER {
@@ -170,6 +184,33 @@ mod tests {
         for _ in 0..4 {
             throttle.attempt("ada", HOME, at(1) + FORGOTTEN_AFTER).unwrap();
         }
+    }
+
+    #[test]
+    fn a_full_table_is_no_way_around_the_count() {
+        let throttle = Throttle::default();
+        let mut address = 0u32;
+        let mut attempt = |name: &str| {
+            address += 1;
+            throttle.attempt(name, Some(IpAddr::from((0x0a00_0000 + address).to_be_bytes())), at(0)).is_ok()
+        };
+        assert!((0..MOST).all(|number| attempt(&format!("u{number}"))));
+        assert_eq!((0..100).filter(|_| attempt("ada")).count(), FREE_PER_NAME as usize);
+        assert!((0..200).all(|number| attempt(&format!("v{number}"))));
+        assert!(!attempt("ada"), "many that failed once do not push out one that failed often");
+    }
+
+    #[test]
+    fn all_addresses_of_an_ipv6_network_are_one() {
+        let throttle = Throttle::default();
+        let attempt = |name: &str, address: &str| throttle.attempt(name, Some(address.parse().unwrap()), at(0)).is_ok();
+        let allowed = (0..100).filter(|number| attempt(&format!("u{number}"), &format!("2001:db8:0:1::{number:x}"))).count();
+        assert_eq!(allowed, FREE_PER_ADDRESS as usize);
+        assert!(attempt("bob", "2001:db8:0:2::1"));
+        for number in 0..FREE_PER_ADDRESS {
+            assert!(attempt(&format!("w{number}"), if number % 2 == 0 { "192.0.2.1" } else { "::ffff:192.0.2.1" }));
+        }
+        assert!(!attempt("eve", "192.0.2.1"));
     }
 
     #[test]
