@@ -1,5 +1,6 @@
 //! What a browser asks of one of the pages: taken apart, nothing trusted.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use http::HeaderMap;
@@ -69,9 +70,10 @@ impl Fields {
         values.next().is_none().then_some(value.as_str())
     }
 
-    /// Whether each name stands once.
+    /// Whether each name stands once. Anybody may send thousands of them, and each is looked at once.
     pub fn is_plain(&self) -> bool {
-        self.0.iter().all(|(name, _)| self.one(name).is_some())
+        let mut seen = HashSet::with_capacity(self.0.len());
+        self.0.iter().all(|(name, _)| seen.insert(name.as_str()))
     }
 }
 
@@ -119,6 +121,15 @@ pub(super) mod tests {
             "",
         ] {
             assert!(!is_ours(Scheme::Https, "jira.example.com", other), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_form_is_plain_if_each_name_stands_once() {
+        let is_plain = |form: &str| Fields::read(form.as_bytes()).is_plain();
+        assert!(is_plain("") && is_plain("a=1&b=1&A=1"));
+        for wrong in ["a=1&b=1&a=1", "a=1&%61=2", "a&a", "=&="] {
+            assert!(!is_plain(wrong), "{wrong}");
         }
     }
 
