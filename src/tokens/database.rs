@@ -18,6 +18,9 @@ use crate::oauth::timestamp::Timestamp;
 #[derive(Debug)]
 pub(super) struct Database {
     connection: Connection,
+    path: PathBuf,
+    /// Device and number of the file.
+    file: (u64, u64),
 }
 
 impl Database {
@@ -61,7 +64,21 @@ impl Database {
         // Before the file itself is changed in any way.
         schema::migrate(&mut connection)?;
         connection.execute_batch("PRAGMA journal_mode = WAL").map_err(fault)?;
-        Ok(Self { connection })
+        let file = identity(&path).map_err(io_fault)?;
+        Ok(Self { connection, path, file })
+    }
+
+    /// Whether the file that is open is the one at its path.
+    ///
+    /// # Errors
+    /// If it is not: what is written to it would be gone with this process, and commands have another one.
+    pub(super) fn check_in_place(&self) -> Result<(), StoreFault> {
+        if identity(&self.path).is_ok_and(|found| found == self.file) {
+            return Ok(());
+        }
+        Err(StoreFault::Database(
+            "it was removed or replaced while it was open, and the gateway has to be started again".to_owned(),
+        ))
     }
 
     /// One transaction that may write: it is all there or not at all, and nobody else writes meanwhile. A problem with a token does not
@@ -70,6 +87,7 @@ impl Database {
     /// # Errors
     /// What `work` gives, or that it can't be stored; then nothing has changed.
     pub(super) fn write<T>(&mut self, work: impl FnOnce(&Writing<'_>) -> Result<T, DanceError>) -> Result<T, DanceError> {
+        self.check_in_place()?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
         let writing = Writing { transaction, change: Cell::new(None) };
         let made = work(&writing);
@@ -118,6 +136,10 @@ impl<'c> Deref for Writing<'c> {
     fn deref(&self) -> &Transaction<'c> {
         &self.transaction
     }
+}
+
+fn identity(path: &Path) -> std::io::Result<(u64, u64)> {
+    path.symlink_metadata().map(|found| (found.dev(), found.ino()))
 }
 
 /// Where the directory is now that was opened; NOFOLLOW takes a path without links alone.
@@ -235,6 +257,24 @@ mod tests {
         std::fs::create_dir(state.path()).unwrap();
         assert!(Database::open_or_make(&state).is_err());
         assert_eq!(std::fs::read_dir(state.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn nothing_is_written_to_a_file_that_was_removed_or_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let (state, file) = (state(&folder), folder.path().join("state/tokens.db"));
+        let mut database = Database::open_or_make(&state).unwrap();
+        let copy = folder.path().join("copy");
+        std::fs::copy(&file, &copy).unwrap();
+        std::fs::rename(&file, folder.path().join("old")).unwrap();
+        for _ in 0..2 {
+            let refused = database.write(|_| -> Result<(), _> { panic!("it is not begun") }).unwrap_err();
+            assert!(matches!(refused, DanceError::Store(StoreFault::Database(why)) if why.contains("removed or replaced")));
+            assert!(database.check_in_place().is_err());
+            std::fs::copy(&copy, &file).unwrap();
+        }
+        std::fs::rename(folder.path().join("old"), &file).unwrap();
+        database.write(|writing| Ok(writing.change()?)).unwrap();
     }
 
     #[test]

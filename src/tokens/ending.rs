@@ -226,6 +226,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_stored_and_cannot_be_read_yet_is_looked_for_again() {
+        let mut desk = Desk::new();
+        let given = desk.dance("a", "ada");
+        let broken = desk.operations.write(|writing, now| {
+            let many = "INSERT INTO temporary_credentials (token, consumer, revision, expires, state, change)
+                VALUES (zeroblob(32), '', '1.0a', 0, 'undecided', ?)";
+            writing.execute(many, [writing.change()?])?;
+            Ok(super::revoke(writing, &Selection::default(), now)?)
+        });
+        assert!(broken.is_err() && desk.operations.notice().is_err() && desk.operations.notice().is_err());
+        let mended =
+            desk.operations.write(|writing, _| Ok(writing.execute("DELETE FROM temporary_credentials WHERE consumer = ''", [])?));
+        assert_eq!(problem(mended), Ok(1));
+        assert_eq!(desk.access(given.issued.token.reveal(), "a").unwrap_err(), TokenProblem::Revoked);
+    }
+
+    #[test]
     fn what_another_connection_changes_is_noticed() {
         let mut desk = Desk::new();
         let given = desk.dance("a", "ada");

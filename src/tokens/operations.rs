@@ -24,7 +24,7 @@ pub(super) struct Operations {
 impl Operations {
     /// Reads everything that is known into memory.
     pub(super) fn new(database: Database, index: Arc<Index>, clock: Clock) -> Result<Self, StoreFault> {
-        let mut operations = Self { database, index, followed: Followed::default(), clock, data_version: 0 };
+        let mut operations = Self { database, index, followed: Followed::default(), clock, data_version: UNSEEN };
         operations.notice()?;
         Ok(operations)
     }
@@ -36,12 +36,17 @@ impl Operations {
     ) -> Result<T, DanceError> {
         let now = self.clock.wall();
         let made = self.database.write(|writing| work(writing, now));
-        self.followed.catch_up(&self.database, &self.index)?;
+        if let Err(fault) = self.followed.catch_up(&self.database, &self.index) {
+            // SQLite gives our own changes no number: what is stored and not in memory yet is looked for as if another had made it.
+            self.data_version = UNSEEN;
+            return Err(fault.into());
+        }
         made
     }
 
     /// Takes in what another process has changed, if it has.
     pub(super) fn notice(&mut self) -> Result<(), StoreFault> {
+        self.database.check_in_place()?;
         let version = self.database.data_version()?;
         if version != self.data_version {
             self.followed.catch_up(&self.database, &self.index)?;
@@ -55,6 +60,9 @@ impl Operations {
         self.write(|writing, now| Ok(cleanup::piece(writing, now)?)).map_err(only_fault)
     }
 }
+
+/// What SQLite gives no version.
+const UNSEEN: i64 = -1;
 
 /// Of an operation that finds no fault with tokens.
 pub(super) fn only_fault(error: DanceError) -> StoreFault {
