@@ -70,6 +70,11 @@ impl Index {
         self.by_hash.get(token).is_some_and(|known| matches!(*known, Known::Access(_) | Known::Ended(_)))
     }
 
+    /// Whether it is a request token, whatever became of it.
+    pub(super) fn is_temporary(&self, token: &SecretHash) -> bool {
+        self.by_hash.get(token).is_some_and(|known| matches!(*known, Known::Temporary(_)))
+    }
+
     /// The token with this number, unless it has ended.
     pub(super) fn live(&self, id: TokenId) -> Option<Arc<AccessToken>> {
         self.read().by_id.get(&id).cloned()

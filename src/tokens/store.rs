@@ -59,6 +59,11 @@ impl TokenStore {
         self.index.access(&hash(token).ok_or(TokenProblem::Unknown)?, consumer, now)
     }
 
+    /// Whether an access token that was good once still is.
+    pub fn is_good(&self, token: &AccessToken, now: Timestamp) -> bool {
+        now < token.expires && self.index.live(token.id).is_some()
+    }
+
     /// Whether the token was ever an access token here, so that asking for another with it is a renewal.
     pub fn is_access(&self, token: &[u8]) -> bool {
         hash(token).is_some_and(|token| self.index.is_access(&token))
@@ -83,6 +88,10 @@ impl TokenStore {
     /// # Errors
     /// As said, or that it is unknown.
     pub async fn pending(&self, token: &str) -> Result<TemporaryCredentials, DanceError> {
+        // Anybody may ask: only for what is known, and known without the database, does anybody wait.
+        if !hash(token.as_bytes()).is_some_and(|token| self.index.is_temporary(&token)) {
+            return Err(TokenProblem::Unknown.into());
+        }
         let token = token.to_owned();
         self.write(move |writing, now| temporary::pending(writing, &token, now)).await
     }
@@ -203,16 +212,22 @@ impl TokenStore {
         Ok(TokenCredentials { token, ..given })
     }
 
-    /// Has the thread do one operation. Whoever asks and goes away before its turn has not asked.
+    /// Has the thread do one operation. Whoever asks and goes away before it is stored has not asked: the answer is that nothing was
+    /// changed, or nobody is there to be given what would be.
     async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Writing<'_>, Timestamp) -> Result<T, DanceError> + Send + 'static,
     ) -> Result<T, DanceError> {
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |operations| {
-            if !answer.is_closed() {
-                let _ = answer.send(operations.write(work));
+            if answer.is_closed() {
+                return;
             }
+            let made = operations.write(|writing, now| {
+                let made = work(writing, now)?;
+                if answer.is_closed() { Err(StoreFault::Closed.into()) } else { Ok(made) }
+            });
+            let _ = answer.send(made);
         });
         let done = async {
             self.jobs.send(job).await.map_err(|_| StoreFault::Closed)?;
@@ -284,6 +299,32 @@ mod tests {
             assert_eq!(store.list(&Selection::default(), 10).len(), 1);
             store.purge(&key("a")).await.unwrap();
             assert!(store.is_empty());
+        });
+    }
+
+    #[test]
+    fn what_nobody_waits_for_any_more_is_not_stored() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(&folder);
+        run(async {
+            let new = NewTemporary { consumer: key("a"), callback: Callback::OutOfBand, revision: Revision::One };
+            let token = store.begin(new, LIFETIMES).await.unwrap().token.reveal().to_owned();
+            let (begun, has_begun) = oneshot::channel();
+            let (go_on, may_go_on) = std::sync::mpsc::channel();
+            let asked = token.clone();
+            // As a disk does that hangs for longer than anybody waits.
+            let slow = store.write(move |writing, now| {
+                let _ = begun.send(());
+                may_go_on.recv().unwrap();
+                temporary::decide(writing, &asked, &Decision::Allow { user: "ada".to_owned() }, now)
+            });
+            tokio::select! {
+                _ = slow => panic!("nothing lets it go on"),
+                begun = has_begun => begun.unwrap(),
+            }
+            go_on.send(()).unwrap();
+            assert!(!store.pending(&token).await.unwrap().is_decided);
+            assert_eq!(problem(store.pending("other").await), Err(TokenProblem::Unknown));
         });
     }
 
