@@ -14,9 +14,8 @@ use super::limits::Place;
 use super::plane::{InFlight, Plane};
 use super::pool::Lease;
 use super::response::{Ending, ResponseBody, Shown, refused};
-use super::tunnel;
+use super::tunnel::{self, Opener};
 use crate::config::{RefusalSettings, Settings};
-use crate::consumers::Consumer;
 use crate::dance::{DanceAnswer, Endpoint};
 use crate::gateway::{Admission, Seen, Verdict};
 use crate::observe::{AccessRecord, Outcome};
@@ -58,7 +57,7 @@ pub(super) async fn exchange(
         reveal: None,
         close_if_refused: has_body,
         in_flight: None,
-        consumer: None,
+        opener: None,
     }
     .answer(request)
     .await
@@ -83,7 +82,7 @@ pub(super) struct Exchange {
     pub(super) close_if_refused: bool,
     in_flight: Option<InFlight>,
     /// Who was proved.
-    consumer: Option<Arc<Consumer>>,
+    opener: Option<Opener>,
 }
 
 impl Exchange {
@@ -149,7 +148,7 @@ impl Exchange {
             Admission::Verified(verified) => {
                 outcome.verdict = "admitted";
                 outcome.user = verified.user().map(str::to_owned);
-                self.consumer = Some(Arc::clone(verified.consumer()));
+                self.opener = Some(Opener::of(&verified));
                 UpstreamRequest::verified(verified, settings, route.rule, request_id)
             }
             Admission::Anonymous(anonymous) => {
@@ -190,14 +189,7 @@ impl Exchange {
             match client.filter(|_| asked_for_upgrade) {
                 Some(client) => {
                     let held = tunnel::Held { _place: Rc::clone(&self.place), _in_flight: self.in_flight.take() };
-                    tunnel::open(
-                        client,
-                        &mut response,
-                        &self.plane,
-                        self.consumer.take().map(|consumer| consumer.key.clone()),
-                        settings.timeouts.idle,
-                        held,
-                    );
+                    tunnel::open(client, &mut response, &self.plane, self.opener.take(), settings.timeouts.idle, held);
                 }
                 None => return Err(Refusal::UpstreamBroken("it switched protocols unasked".to_owned())),
             }

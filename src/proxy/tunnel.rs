@@ -1,5 +1,5 @@
 //! After the backend's 101: bytes pass both ways until one side ends, nothing passes for long, the consumer is no longer
-//! one, or the gateway stops.
+//! one or its token is no longer good, or the gateway stops.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -15,8 +15,16 @@ use tokio::time::{sleep, sleep_until};
 
 use super::limits::Place;
 use super::plane::{Drain, InFlight, Plane};
-use crate::consumers::ConsumerKey;
+use crate::consumers::Consumer;
 use crate::gateway::Gateway;
+use crate::request::VerifiedRequest;
+use crate::tokens::AccessToken;
+
+/// Who signed the request that opened a tunnel, and the token that it came with.
+pub(super) struct Opener {
+    consumer: Arc<Consumer>,
+    token: Option<Arc<AccessToken>>,
+}
 
 /// What a tunnel counts against as long as it lives.
 pub(super) struct Held {
@@ -29,7 +37,7 @@ pub(super) fn open(
     client: OnUpgrade,
     answer: &mut Response<Incoming>,
     plane: &Plane,
-    consumer: Option<ConsumerKey>,
+    opener: Option<Opener>,
     idle: Duration,
     held: Held,
 ) {
@@ -45,8 +53,9 @@ pub(super) fn open(
         tokio::select! {
             _ = both => {}
             () = until_idle(&last, idle) => {}
-            () = until_inactive(&shared.gateway, consumer.as_ref()) => {
-                tracing::info!(consumer = consumer.as_ref().map(ConsumerKey::as_str), "a tunnel was closed: its consumer is no longer active");
+            why = until_over(&shared.gateway, opener.as_ref()) => {
+                let consumer = opener.as_ref().map(|opener| opener.consumer.key.as_str());
+                tracing::info!(consumer, "a tunnel was closed: {why}");
             }
             // A tunnel has no end of its own: it ends when the time for the others is over.
             _ = drain.wait_for(|drain| *drain == Drain::TimeIsUp) => {}
@@ -72,15 +81,31 @@ async fn until_idle(last: &Cell<Instant>, idle: Duration) {
     }
 }
 
-/// Ends when the consumer that opened the tunnel is removed, disabled or expired: what was proved once, long ago, must
-/// not outlive it. A tunnel that nobody signed for has none.
-async fn until_inactive(gateway: &Gateway, consumer: Option<&ConsumerKey>) {
-    let Some(key) = consumer else { return std::future::pending().await };
-    let active = || {
-        let policy = gateway.policy.load();
-        policy.consumers.get(key.as_str()).is_some_and(|consumer| consumer.is_active(gateway.clock.wall()))
-    };
-    while active() {
+impl Opener {
+    pub(super) fn of(verified: &VerifiedRequest) -> Self {
+        Self { consumer: Arc::clone(verified.consumer()), token: verified.token().cloned() }
+    }
+
+    /// Why a request of the same kind would be refused now.
+    fn is_over(&self, gateway: &Gateway) -> Option<&'static str> {
+        let (policy, now) = (gateway.policy.load(), gateway.clock.wall());
+        if !policy.consumers.get(self.consumer.key.as_str()).is_some_and(|consumer| consumer.is_active(now)) {
+            return Some("its consumer is no longer active");
+        }
+        let is_good = |token: &Arc<AccessToken>| gateway.tokens.as_ref().is_some_and(|tokens| tokens.is_good(token, now));
+        let is_good = self.token.as_ref().is_none_or(is_good);
+        (!is_good).then_some("its access token is no longer good")
+    }
+}
+
+/// Ends when the consumer that opened the tunnel is removed, disabled or expired, or the token with which it did is taken back,
+/// renewed or expired: what was proved once, long ago, must not outlive it. A tunnel that nobody signed for has none.
+async fn until_over(gateway: &Gateway, opener: Option<&Opener>) -> &'static str {
+    let Some(opener) = opener else { return std::future::pending().await };
+    loop {
+        if let Some(why) = opener.is_over(gateway) {
+            return why;
+        }
         sleep(LOOK_EVERY).await;
     }
 }

@@ -62,6 +62,7 @@ pub struct VerifiedRequest {
     parameters: Parameters,
     consumer: Arc<Consumer>,
     user: Option<String>,
+    token: Option<Arc<AccessToken>>,
     _proof: NonceRecorded,
 }
 
@@ -111,6 +112,11 @@ impl VerifiedRequest {
         self.user.as_deref()
     }
 
+    /// The access token that it came with, if any.
+    pub fn token(&self) -> Option<&Arc<AccessToken>> {
+        self.token.as_ref()
+    }
+
     /// The decoded value of a protocol parameter, as it was signed.
     pub fn parameter(&self, name: &str) -> Option<Cow<'_, [u8]>> {
         self.parameters.protocol(name)
@@ -134,19 +140,19 @@ impl IdentifiedRequest {
     pub async fn verify(mut self, with: Verifier<'_>) -> Result<VerifiedRequest, Refusal> {
         let (signature_valid, key) = self.check_signature(with)?;
         let nonce = self.nonce_id(with.nonces);
-        let mut user = self.check_nonce_token_and_permission(nonce, with)?;
+        let (mut user, mut token) = self.check_nonce_token_and_permission(nonce, with)?;
         if let Some(claimed) = self.claimed_body_hash(with.settings)? {
             self.check_body_hash(&claimed, with).await?;
             // While the body came, the list may have changed, and a copy of this request may have used up the nonce.
             self.candidate = self.consumer_in_force(key, with)?;
-            user = self.check_nonce_token_and_permission(nonce, with)?;
+            (user, token) = self.check_nonce_token_and_permission(nonce, with)?;
         }
         (with.take_place)()?;
         self.take_rate()?;
         let recorded = with.nonces.commit(signature_valid, nonce, with.settings.verify.window, shares(with.settings));
         let proof = recorded.await.map_err(|refused| nonce_refusal(refused, with))?;
         let SignedRequest { inbound, parameters, .. } = self.signed;
-        Ok(VerifiedRequest { inbound, parameters, consumer: self.candidate, user, _proof: proof })
+        Ok(VerifiedRequest { inbound, parameters, consumer: self.candidate, user, token, _proof: proof })
     }
 
     /// Several keys stand while one is rolled over; the signature must hold under one of them, which is named.
@@ -170,11 +176,16 @@ impl IdentifiedRequest {
         nonces.id(consumer_key, token, *timestamp, nonce)
     }
 
-    /// What a copy of the request or a reload may change while the body is read. Gives the user to act as.
-    fn check_nonce_token_and_permission(&self, nonce: NonceId, with: Verifier<'_>) -> Result<Option<String>, Refusal> {
+    /// What a copy of the request or a reload may change while the body is read. Gives the user to act as, and the token that says so.
+    fn check_nonce_token_and_permission(
+        &self,
+        nonce: NonceId,
+        with: Verifier<'_>,
+    ) -> Result<(Option<String>, Option<Arc<AccessToken>>), Refusal> {
         with.nonces.peek(nonce).map_err(|refused| nonce_refusal(refused, with))?;
         let token = self.check_token(with)?;
-        self.check_permission(token.as_deref(), with.purpose)
+        let user = self.check_permission(token.as_deref(), with.purpose)?;
+        Ok((user, token))
     }
 
     /// The access token, if the request comes with one; an empty one means none (two-legged).

@@ -21,4 +21,5 @@ mod site;
 #[path = "../support/mod.rs"]
 mod support;
 mod temporary;
+mod tunnels;
 mod users;
