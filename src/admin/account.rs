@@ -13,10 +13,11 @@ use super::forms::{Submission, new_password};
 use super::layout::{FieldErrors, Layout, Section};
 use super::page::page;
 use super::session::SignedIn;
-use super::sign_in::{begin, retry_after, to_the_end};
+use super::sign_in::{begin, retry_after, stopped};
 use super::{Admin, Peer};
 use crate::accounts::{ChangeError, MIN_LENGTH, NewSession, Password, UserName};
 use crate::observe::{Actor, Audited, Subject};
+use crate::web::to_the_end;
 
 /// `/account`
 pub(super) fn routes() -> Router<Admin> {
@@ -49,7 +50,8 @@ async fn change_password(
         Ok(new) => new,
         Err(errors) => return form(StatusCode::UNPROCESSABLE_ENTITY, &signed_in, errors),
     };
-    let changed = to_the_end(change(admin.clone(), user.clone(), Password::new(fields.text("current")), new, from)).await;
+    let work = change(admin.clone(), user.clone(), Password::new(fields.text("current")), new, from);
+    let changed = to_the_end(work, stopped().into()).await;
     let error = match changed {
         Ok(session) => return begin(&headers, &admin, &session, &format!("/account?{CHANGED}")),
         Err(error) => error,

@@ -12,11 +12,12 @@ use axum::{Extension, Router};
 use super::forms::{Fields, FormToken, OpenForm, new_password};
 use super::layout::{FieldErrors, Layout};
 use super::page::{message, page};
-use super::sign_in::{begin, no_random_numbers, to_the_end};
+use super::sign_in::{begin, no_random_numbers, stopped};
 use super::{Admin, Peer};
 use crate::accounts::{MIN_LENGTH, NewSession, Password, SetUpError, UserName};
 use crate::config::AdminAddress;
 use crate::observe::{Actor, Audited, Subject};
+use crate::web::to_the_end;
 
 /// `/setup/{token}`
 pub(super) fn routes() -> Router<Admin> {
@@ -79,7 +80,7 @@ async fn set_up(
         Ok(filled_in) => filled_in,
         Err(errors) => return form(StatusCode::UNPROCESSABLE_ENTITY, &headers, text, errors),
     };
-    match to_the_end(make(admin.clone(), token, name, password, from)).await {
+    match to_the_end(make(admin.clone(), token, name, password, from), stopped().into()).await {
         Ok(session) => begin(&headers, &admin, &session, "/"),
         Err(SetUpError::Closed) => closed(),
         Err(SetUpError::Write(error)) => cannot_write(&admin, &error.to_string()),

@@ -21,6 +21,8 @@ use super::session::SignedIn;
 use super::{Admin, Peer, cookies};
 use crate::accounts::{NewSession, Password, SignInError};
 use crate::observe::{Actor, Audited, Subject};
+use crate::web::to_the_end;
+use crate::web::words::whole_seconds;
 
 /// `/sign-in`, `/sign-out`
 pub(super) fn routes() -> Router<Admin> {
@@ -61,14 +63,15 @@ async fn sign_in(
     let from = peer.address();
     let (name, path) = (fields.trimmed("name"), ReturnPath::of(fields.text("return")));
     let mut errors = FieldErrors::default();
-    match to_the_end(prove(admin.clone(), name.to_owned(), Password::new(fields.text("password")), from)).await {
+    let proved = prove(admin.clone(), name.to_owned(), Password::new(fields.text("password")), from);
+    match to_the_end(proved, stopped().into()).await {
         Ok(session) => begin(&headers, &admin, &session, path.as_str()),
         Err(SignInError::Wrong) => {
             errors.add("name", "This name and this password do not belong together");
             form(StatusCode::FORBIDDEN, &headers, &path, name, None, errors)
         }
         Err(SignInError::Wait(wait)) => {
-            let seconds = seconds(wait);
+            let seconds = whole_seconds(wait);
             let unit = if seconds == 1 { "second" } else { "seconds" };
             let notice = format!("Too many attempts have failed. Try again in {seconds} {unit}.");
             retry_after(wait, form(StatusCode::TOO_MANY_REQUESTS, &headers, &path, name, Some(notice), errors))
@@ -96,13 +99,9 @@ async fn prove(admin: Admin, name: String, password: Password, from: Option<IpAd
     signed_in
 }
 
-/// Goes on when whoever asked hangs up: what is done is written down, too.
-pub(super) async fn to_the_end<T, E>(work: impl Future<Output = Result<T, E>> + Send + 'static) -> Result<T, E>
-where
-    T: Send + 'static,
-    E: From<io::Error> + Send + 'static,
-{
-    tokio::spawn(work).await.unwrap_or_else(|error| Err(io::Error::other(error).into()))
+/// Why work has no result: its task ended before its end.
+pub(super) fn stopped() -> io::Error {
+    io::Error::other("this was stopped before its end")
 }
 
 async fn sign_out(
@@ -145,11 +144,7 @@ fn form(
 
 /// The page, and when to come back.
 pub(super) fn retry_after(wait: Duration, page: Response) -> Response {
-    ([(RETRY_AFTER, seconds(wait).to_string())], page).into_response()
-}
-
-fn seconds(wait: Duration) -> u64 {
-    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+    ([(RETRY_AFTER, whole_seconds(wait).to_string())], page).into_response()
 }
 
 pub(super) fn no_random_numbers(error: &std::io::Error) -> Response {

@@ -7,13 +7,14 @@ use http::StatusCode;
 
 use super::answer::DanceAnswer;
 use super::callback;
-use super::desk::{Desk, to_the_end};
+use super::desk::Desk;
 use super::doorkeeper::{Browser, FormPurpose};
 use super::layout::Layout;
 use crate::consumers::Consumer;
 use crate::observe::{Actor, Audited, Subject};
 use crate::refusal::Refusal;
 use crate::tokens::{Callback, DanceError, Decided, Decision, StoreFault, TemporaryCredentials, TokenProblem};
+use crate::web::to_the_end;
 use crate::web::words::{date, shown};
 
 /// A request token that somebody may decide about.

@@ -91,12 +91,3 @@ impl Desk<'_> {
         Layout::of(&self.visit, user, self.keeper.accounts.as_ref().map(|_| proof))
     }
 }
-
-/// Goes on when whoever asked hangs up: what is done is written down, too.
-pub(super) async fn to_the_end<T, E>(work: impl Future<Output = Result<T, E>> + Send + 'static, stopped: E) -> Result<T, E>
-where
-    T: Send + 'static,
-    E: Send + 'static,
-{
-    tokio::spawn(work).await.unwrap_or(Err(stopped))
-}

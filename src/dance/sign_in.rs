@@ -2,7 +2,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use askama::Template;
 use http::StatusCode;
@@ -10,14 +9,14 @@ use http::header::RETRY_AFTER;
 
 use super::answer::DanceAnswer;
 use super::cookies::USER;
-use super::desk::{Desk, to_the_end};
+use super::desk::Desk;
 use super::doorkeeper::{Browser, FormPurpose};
 use super::layout::Layout;
 use super::links::with_token;
 use crate::accounts::{Accounts, NewSession, Password, SignInError};
 use crate::observe::{Actor, Audited, Subject};
-use crate::web::FieldErrors;
-use crate::web::cookies;
+use crate::web::words::whole_seconds;
+use crate::web::{FieldErrors, cookies, to_the_end};
 
 #[derive(Template)]
 #[template(path = "dance/pages/sign_in.html")]
@@ -170,8 +169,4 @@ impl Desk<'_> {
 /// A form that is good for anybody: who it is shows only when it is sent.
 fn sign_in_for(token: Option<&str>) -> FormPurpose<'_> {
     FormPurpose { user: "", token: token.unwrap_or_default() }
-}
-
-fn whole_seconds(wait: Duration) -> u64 {
-    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }

@@ -6,11 +6,12 @@ use askama::Template;
 use http::StatusCode;
 
 use super::answer::DanceAnswer;
-use super::desk::{Desk, to_the_end};
+use super::desk::Desk;
 use super::doorkeeper::{Browser, FormPurpose};
 use super::layout::Layout;
 use crate::observe::{Actor, Audited, Subject};
 use crate::tokens::{AccessToken, Selection, StoreFault, TokenId};
+use crate::web::to_the_end;
 use crate::web::words::{date, moment, shown};
 
 #[derive(Template)]

@@ -110,7 +110,8 @@ impl From<StoreFault> for DanceError {
     }
 }
 
-/// Why the store can't do what it is asked for. Nothing has changed then.
+/// Why the store can't do what it is asked for. Nothing has changed then; but what only took too long may have been begun, and is
+/// finished.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreFault {
     /// As many request tokens wait to be exchanged as may, of all consumers or of the one that asks.

@@ -1,11 +1,13 @@
-//! What the pages of both listeners share, the administrators' and the resource owners': how a browser is recognised, and how things
-//! are called.
+//! What the pages of both listeners share, the administrators' and the resource owners': how a browser is recognised, how things are
+//! called, and what goes on when it hangs up.
 //!
 //! Kept out: who somebody is, and what a page says.
 
 pub(crate) mod cookies;
 mod field_errors;
 pub(crate) mod same_origin;
+mod to_the_end;
 pub(crate) mod words;
 
 pub use field_errors::{FieldError, FieldErrors};
+pub(crate) use to_the_end::to_the_end;

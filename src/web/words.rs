@@ -1,6 +1,6 @@
 //! Values as people read them on a page.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// A text of a stranger's. Templates escape markup; this, what is not to be seen.
 pub(crate) use crate::harmless::harmless_lines as shown;
@@ -26,6 +26,11 @@ pub(crate) fn ago(now: Timestamp, then: Timestamp) -> String {
         seconds @ 86_400..2_592_000 => format!("{} ago", count(usize::try_from(seconds / 86_400).unwrap_or(0), "day")),
         _ => moment(then),
     }
+}
+
+/// How long to wait, not a moment too short.
+pub(crate) fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
 /// `2026-11-28 15:30:00 UTC`
