@@ -8,7 +8,7 @@ use axum::routing::get;
 /// `/assets/…`
 pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new()
-        .route("/assets/style.css", get(async || file("text/css; charset=utf-8", include_str!("assets/style.css"))))
+        .route("/assets/style.css", get(async || file("text/css; charset=utf-8", include_str!("../web/style.css"))))
         .route("/assets/pages.js", get(async || file("text/javascript; charset=utf-8", include_str!("assets/pages.js"))))
         .route("/assets/mark.svg", get(async || file("image/svg+xml", include_str!("assets/mark.svg"))))
 }

@@ -82,7 +82,7 @@ impl DanceAnswer {
 
     /// The style sheet of all pages.
     pub(super) fn style() -> Self {
-        let mut response = Response::new(Bytes::from_static(include_bytes!("../admin/assets/style.css")));
+        let mut response = Response::new(Bytes::from_static(include_bytes!("../web/style.css")));
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/css; charset=utf-8"));
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

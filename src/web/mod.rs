@@ -1,5 +1,5 @@
 //! What the pages of both listeners share, the administrators' and the resource owners': how a browser is recognised, how things are
-//! called, and what goes on when it hangs up.
+//! called, what goes on when it hangs up; the style sheet, and the parts of forms.
 //!
 //! Kept out: who somebody is, and what a page says.
 
