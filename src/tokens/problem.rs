@@ -110,8 +110,7 @@ impl From<StoreFault> for DanceError {
     }
 }
 
-/// Why the store can't do what it is asked for. Nothing has changed then; but what only took too long may have been begun, and is
-/// finished.
+/// Why the store can't do what it is asked for. Nothing has changed then, unless all was done and the disk's last step took too long.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreFault {
     /// As many request tokens wait to be exchanged as may, of all consumers or of the one that asks.
