@@ -9,6 +9,7 @@ mod exchange;
 mod form;
 mod full;
 mod in_a_browser;
+mod kills;
 mod legacy;
 mod log;
 mod once;
