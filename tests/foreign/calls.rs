@@ -18,6 +18,8 @@ pub(crate) struct Call {
     no_length: bool,
     /// The request must carry an `oauth_body_hash`.
     body_hash: bool,
+    /// The user that the application must be told, if any.
+    user: Option<&'static str>,
     pub(crate) outcome: Outcome,
 }
 
@@ -70,7 +72,7 @@ pub(crate) fn object() -> Value {
 pub(crate) fn call(method: &'static str, name: &'static str) -> Call {
     let path = format!("/{name}");
     let (query, outcome) = (Vec::new(), Outcome::Admitted);
-    Call { name: Some(name), method, path, query, body: Body::None, no_length: false, body_hash: false, outcome }
+    Call { name: Some(name), method, path, query, body: Body::None, no_length: false, body_hash: false, user: None, outcome }
 }
 
 fn owned(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -100,6 +102,11 @@ impl Call {
 
     pub(crate) fn with_body_hash(self) -> Self {
         Self { body_hash: true, ..self }
+    }
+
+    /// The application must be told this user.
+    pub(crate) fn acting_as(self, user: &'static str) -> Self {
+        Self { user: Some(user), ..self }
     }
 
     /// The library makes this request of its own accord; the driver has no line for it.
@@ -142,6 +149,7 @@ impl Call {
                     panic!("reached the application {} times: {what}", answer.reached.len())
                 };
                 check_forwarded(consumer, &seen.sent, reached, &what);
+                assert_eq!(reached.spellings_of("x-forwarded-user"), self.user.as_slice(), "{what}");
                 for (twin, problem) in [(&seen.tampered, "signature_invalid"), (&seen.replay, "nonce_used")] {
                     assert_eq!((twin.response.status, twin.response.problem().as_deref()), (401, Some(problem)), "{what}");
                 }

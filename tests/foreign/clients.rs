@@ -12,7 +12,36 @@ fn requests_oauthlib_is_admitted() {
     let mut calls = all_usual_calls();
     calls.push(call("GET", "get_in_query").query(REPEATED));
     calls.push(call("POST", "post_in_body").form(REPEATED));
+    calls.extend(naming_anna().map(|call| call.refused(401, "permission_denied")));
     Driver::python("requests-oauthlib", "requests_oauthlib_client.py").makes(&calls);
+}
+
+#[test]
+fn requests_oauthlib_acts_as_the_user_that_it_names_or_the_consumer_has() {
+    let driver = || Driver::python("requests-oauthlib", "requests_oauthlib_client.py");
+    let calls = |usual: &dyn Fn(Call) -> Call, named: &dyn Fn(Call) -> Call| -> Vec<Call> {
+        let mut calls: Vec<Call> = all_usual_calls().into_iter().map(usual).collect();
+        calls.push(usual(call("GET", "get_in_query").query(REPEATED)));
+        calls.push(usual(call("POST", "post_in_body").form(REPEATED)));
+        calls.extend(naming_anna().map(named));
+        calls
+    };
+    let as_service = |call: Call| call.acting_as("service");
+    let denied = |call: Call| call.refused(401, "permission_denied");
+    let impersonating = "two_legged: { execute_as: service, impersonation: true }";
+    driver().as_a_consumer_with(impersonating).run(&calls(&as_service, &|call| call.acting_as("anna")));
+    driver().as_a_consumer_with("two_legged: { execute_as: service }").run(&calls(&as_service, &denied));
+    driver().as_a_consumer_with("two_legged: { allowed: false, impersonation: true }").run(&calls(&denied, &denied));
+}
+
+/// What requests-oauthlib calls as anna, wherever it puts the protocol.
+fn naming_anna() -> [Call; 3] {
+    let anna = [("xoauth_requestor_id", "anna")];
+    [
+        call("GET", "get_as_anna").query(&anna),
+        call("GET", "get_as_anna_in_query").query(&anna),
+        call("POST", "post_as_anna_in_body").form(&anna),
+    ]
 }
 
 #[test]

@@ -25,6 +25,8 @@ pub(crate) struct Driver {
     file: &'static str,
     command: Command,
     setting: Option<&'static str>,
+    /// One more line of the consumer's entry.
+    entry: Option<&'static str>,
     /// Holds what was compiled.
     folder: TempDir,
 }
@@ -80,12 +82,17 @@ impl Driver {
     fn of(library: &'static str, file: &'static str, command: impl FnOnce(&str, &Path) -> Command) -> Self {
         let folder = TempDir::new().unwrap();
         let command = command(file, folder.path());
-        Self { library, file, command, setting: None, folder }
+        Self { library, file, command, setting: None, entry: None, folder }
     }
 
     /// One more line of the gateway's configuration.
     pub(crate) fn at_a_gateway_with(self, setting: &'static str) -> Self {
         Self { setting: Some(setting), ..self }
+    }
+
+    /// One more line of the consumer's entry.
+    pub(crate) fn as_a_consumer_with(self, entry: &'static str) -> Self {
+        Self { entry: Some(entry), ..self }
     }
 
     /// Runs the driver: it must make exactly these calls, and each must come to what is said; then what docs/clients.md
@@ -101,7 +108,8 @@ impl Driver {
     #[track_caller]
     pub(crate) fn run(mut self, calls: &[Call]) -> [String; 6] {
         let tap = Tap::start(|gateway: Builder| {
-            let gateway = gateway.consumer(Consumer::new(CONSUMER, &RSA_2048));
+            let consumer = Consumer::new(CONSUMER, &RSA_2048);
+            let gateway = gateway.consumer(self.entry.map_or(consumer.clone(), |entry| consumer.with(entry)));
             match self.setting {
                 Some(setting) => gateway.setting(setting),
                 None => gateway,

@@ -29,3 +29,11 @@ session.auth = OAuth1(consumer, signature_method=SIGNATURE_RSA, rsa_key=private_
 report("get_in_query", session.get(f"{gateway}/get_in_query", params=REPEATED))
 session.auth = OAuth1(consumer, signature_method=SIGNATURE_RSA, rsa_key=private_key, signature_type="BODY")
 report("post_in_body", session.post(f"{gateway}/post_in_body", data=REPEATED))
+
+ANNA = [("xoauth_requestor_id", "anna")]
+session.auth = OAuth1(consumer, signature_method=SIGNATURE_RSA, rsa_key=private_key)
+report("get_as_anna", session.get(f"{gateway}/get_as_anna", params=ANNA))
+session.auth = OAuth1(consumer, signature_method=SIGNATURE_RSA, rsa_key=private_key, signature_type="QUERY")
+report("get_as_anna_in_query", session.get(f"{gateway}/get_as_anna_in_query", params=ANNA))
+session.auth = OAuth1(consumer, signature_method=SIGNATURE_RSA, rsa_key=private_key, signature_type="BODY")
+report("post_as_anna_in_body", session.post(f"{gateway}/post_as_anna_in_body", data=ANNA))
