@@ -55,7 +55,7 @@ fn main() {
     let key = SigningKey::<Sha1>::new(key);
     let requests = sign(&key, None);
     let policy = Arc::new(ArcSwap::from_pointee(policy(&public_pem)));
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
 
     let state = tempfile::tempdir().expect("a temporary directory");
     let tokens = Arc::new(store(state.path()));

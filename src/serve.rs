@@ -91,7 +91,9 @@ impl StartError {
             Self::State(..) => "choose a writable directory with state_directory: or --state",
             Self::StateInUse(_) => "stop the other process, or give this one a state directory of its own",
             Self::Store(_, trouble) => trouble.hint(),
-            Self::Tokens(_) => "see who may write to tokens.db in the state directory, and whether the disk is full",
+            Self::Tokens(_) => {
+                "see who may write to tokens.db in the state directory, whether the disk is full, and whether a later version made it"
+            }
             Self::System(_) => "the system is out of threads, memory or descriptors",
         }
     }
@@ -143,6 +145,7 @@ impl Running {
             recent: RecentRefusals::default(),
             observed: VerdictCounts::default(),
             in_flight: DashMap::new(),
+            probes: Arc::default(),
             health: Health::default(),
             process,
         });
@@ -231,7 +234,7 @@ impl Running {
             let is_told = told.as_ref().is_some_and(|(known, at)| Arc::ptr_eq(known, &listed) && at.elapsed() < TELL_EVERY);
             if !is_told {
                 if let Err(fault) = tokens.note_consumers(&listed).await {
-                    tracing::error!(%fault, "tokens of consumers that are gone are refused, but cannot be purged");
+                    tracing::error!(%fault, "the token database cannot be told which consumers are listed; tokens of one that is gone are refused, and purged later");
                 }
                 told = Some((listed, Instant::now()));
             }

@@ -170,6 +170,8 @@ fn every_mistake_is_told_with_its_line_and_what_to_write() {
         ("callback_url: https://a/b#c", "write an absolute URL without fragment"),
         ("callback_url: https://u@a/b", "write an absolute URL"),
         ("callback_url: javascript://a/b", "write an absolute URL"),
+        ("callback_url: https://a.example:99999/", "write an absolute URL"),
+        ("callback_url: 'https://a\\b/'", "write an absolute URL"),
         ("two_legged: true", "5: consumer \"a\": `two_legged` has to be a map"),
         ("two_legged: { execute_as: \"a\\r\\nX: y\" }", "`two_legged.execute_as` is blank or has control characters"),
         ("two_legged: { executeAs: x }", "unknown key `two_legged.executeAs`; did you mean `execute_as`?"),

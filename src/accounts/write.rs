@@ -176,7 +176,7 @@ const TRIES: u32 = 250;
 const TRY_EVERY: Duration = Duration::from_millis(20);
 
 const HEADER: &str = "\
-# The administrators of Countersign: people sign in on the page, tokens are for the API.
+# Users of Countersign: people sign in on a page, tokens are for the API.
 # `countersign admin` and the page write this file, and keep no other comments. Taking an entry out ends its sessions at once.
 ";
 

@@ -10,10 +10,10 @@ use crate::secret::Secret;
 pub(super) use crate::web::cookies::find;
 
 /// Who is signed in.
-pub(super) const SESSION: &str = "countersign_session";
+pub(crate) const SESSION: &str = "countersign_session";
 
 /// What a form that is filled in before the sign-in has to have in it too.
-pub(super) const FORM: &str = "countersign_form";
+pub(crate) const FORM: &str = "countersign_form";
 
 /// The header that sets a cookie until the browser is closed; neither scripts nor other sites' requests get it.
 pub(super) fn set(name: &'static str, secret: &Secret) -> [(HeaderName, HeaderValue); 1] {

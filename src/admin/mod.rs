@@ -38,6 +38,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 
 pub use connection::Peer;
+pub(crate) use cookies::{FORM as FORM_COOKIE, SESSION as SESSION_COOKIE};
 pub use socket::AdminSocket;
 
 use crate::accounts::Accounts;

@@ -1,8 +1,9 @@
 //! Which settings a running gateway can't take over.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use super::dance::ResourceOwner;
+use super::dance::{DanceSettings, ResourceOwner};
 use super::settings::{Limits, Settings};
 
 impl Settings {
@@ -32,6 +33,20 @@ impl Settings {
         differs.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect()
     }
 
+    /// A dance is neither begun nor ended, and its users stay who they are; paths, lifetimes and all else are as written.
+    fn dance_taking_over(&self, newer: Option<Arc<DanceSettings>>) -> Option<Arc<DanceSettings>> {
+        let (running, newer) = (self.dance.as_ref()?, newer.as_ref());
+        let is_file = |dance: &DanceSettings| matches!(dance.resource_owner, ResourceOwner::Users(_));
+        match newer {
+            None => Some(Arc::clone(running)),
+            Some(newer) if is_file(running) || is_file(newer) => {
+                let resource_owner = running.resource_owner.clone();
+                Some(Arc::new(DanceSettings { resource_owner, ..(**newer).clone() }))
+            }
+            Some(newer) => Some(Arc::clone(newer)),
+        }
+    }
+
     /// The users that sign in here for the dance; who has signed in is known of that file alone.
     fn users_file(&self) -> Option<&Path> {
         match &self.dance.as_ref()?.resource_owner {
@@ -44,7 +59,6 @@ impl Settings {
     #[must_use]
     pub fn taking_over(&self, newer: Self) -> Self {
         let same_sockets = self.sockets() == newer.sockets();
-        let same_dance = self.dance.is_some() == newer.dance.is_some() && self.users_file() == newer.users_file();
         let mut verify = newer.verify;
         verify.window = self.verify.window;
         Self {
@@ -56,7 +70,7 @@ impl Settings {
             limits: self.limits.taking_over(&newer.limits),
             log: self.log.clone(),
             admin: self.admin.clone(),
-            dance: if same_dance { newer.dance } else { self.dance.clone() },
+            dance: self.dance_taking_over(newer.dance),
             ..newer
         }
     }

@@ -6,15 +6,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Uri;
-
 use super::keys::public_keys;
 use super::load::LoadPolicy;
 use super::model::{Consumer, ConsumerKey, RateLimit, TwoLegged};
 use super::upstream_authorization::upstream_authorization;
 use crate::config::{Reveal, methods, networks, path_pattern, reveal, signature_methods};
+use crate::dance::callback;
 use crate::oauth::timestamp::Timestamp;
 use crate::routes::Allow;
+use crate::tokens::Callback;
 use crate::yaml::{Fields, Node, Report};
 
 /// What an entry gave: the key even where the rest is of no use, so that a second entry with it is found.
@@ -102,12 +102,7 @@ fn line_of_text(node: &Node<'_>, report: &mut Report) -> Option<String> {
 
 fn callback_url(node: &Node<'_>, report: &mut Report) -> Option<String> {
     let text = node.text(report)?;
-    let uri: Option<Uri> = text.parse().ok();
-    let absolute = uri.is_some_and(|uri| {
-        matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some_and(|host| !host.as_str().contains('@'))
-    });
-    // The parser drops a fragment without a word; the browser would keep it from the consumer.
-    if !absolute || text.contains('#') {
+    if !matches!(callback::read(text.as_bytes()), Some(Callback::Url(_))) {
         let hint =
             "write an absolute URL without fragment, such as https://reports.example.com/oauth/callback, or take the line out";
         report.wrong_type(node, "an http or https URL", hint);

@@ -17,11 +17,17 @@ pub fn read(text: &[u8]) -> Option<Callback> {
         return Some(Callback::OutOfBand);
     }
     let text = std::str::from_utf8(text).ok().filter(|text| is_plain(text))?;
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
+    let rest = without_scheme(text)?;
     let url = Url::parse(text).ok()?;
     let has_host = url.host_str().is_some_and(|host| !host.is_empty()) && !rest.starts_with('/');
     let is_bare = url.username().is_empty() && url.password().is_none() && !rest.split(['/', '?']).next()?.contains('@');
     (has_host && is_bare).then(|| Callback::Url(text.to_owned()))
+}
+
+/// What follows `http://` or `https://`, in whatever case (RFC 3986 §3.1).
+fn without_scheme(text: &str) -> Option<&str> {
+    let (scheme, rest) = text.split_once("://")?;
+    (scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http")).then_some(rest)
 }
 
 /// The callback with the parameters that the consumer waits for (RFC 5849 §2.2) after its own.
@@ -84,7 +90,6 @@ mod tests {
             "javascript:alert(1)",
             "data:text/html,x",
             "ftp://a/",
-            "HTTPS://a.example/",
             "https://good.example@evil",
             "https://good.example:x@evil/",
             "https://a.example/\r\nSet-Cookie: a",

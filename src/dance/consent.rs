@@ -97,7 +97,7 @@ impl Desk<'_> {
         };
         let until = self.now.seconds().saturating_add(self.dance.lifetimes.access_token.as_secs());
         let page = ConsentPage {
-            layout: self.layout_of(user, &proof),
+            layout: self.layout_of(user, &proof, &asked.token),
             csrf: &proof.0,
             action: self.visit.links.authorize(),
             token: &asked.token,

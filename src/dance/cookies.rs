@@ -5,6 +5,7 @@ use http::header::COOKIE;
 use http::{HeaderMap, HeaderValue};
 
 use super::visit::Visit;
+use crate::admin;
 use crate::oauth::base_string::Scheme;
 
 /// A cookie of ours, by its plain name.
@@ -70,10 +71,11 @@ pub fn take_off_our_cookies(headers: &mut HeaderMap) {
     }
 }
 
-/// Whether a cookie of that name is ours: the application gets none of them.
+/// Whether a cookie of that name is ours: the application gets none of them. An administrator's browser sends theirs to all ports
+/// of a host.
 fn is_ours(name: &str) -> bool {
     let plain = name.strip_prefix(SECURE_PREFIX).unwrap_or(name);
-    [USER, FORM].iter().any(|ours| ours.0 == plain)
+    [USER.0, FORM.0, admin::SESSION_COOKIE, admin::FORM_COOKIE].contains(&plain)
 }
 
 fn is_secure(visit: &Visit) -> bool {

@@ -87,7 +87,7 @@ impl Desk<'_> {
     }
 
     /// What is around a page for somebody; where users sign in here, with the form that ends that.
-    pub(super) fn layout_of(&self, user: &str, proof: &FormProof) -> Layout {
-        Layout::of(&self.visit, user, self.keeper.accounts.as_ref().map(|_| proof))
+    pub(super) fn layout_of(&self, user: &str, proof: &FormProof, token: &str) -> Layout {
+        Layout::of(&self.visit, user, self.keeper.accounts.as_ref().map(|_| proof), token)
     }
 }

@@ -36,10 +36,10 @@ impl Layout {
         Self { style: visit.links.style(), host: visit.origin.authority.to_string(), person: None }
     }
 
-    /// Of a page for somebody. `proof`: of the page's forms, where users sign out here.
-    pub(super) fn of(visit: &Visit, user: &str, proof: Option<&FormProof>) -> Self {
-        let token = visit.token().unwrap_or_default().to_owned();
-        let sign_out = proof.map(|proof| SignOut { action: visit.links.sign_out(), csrf: proof.0.clone(), token });
+    /// Of a page for somebody. `proof`: of the page's forms about this request token, where users sign out here.
+    pub(super) fn of(visit: &Visit, user: &str, proof: Option<&FormProof>, token: &str) -> Self {
+        let sign_out =
+            proof.map(|proof| SignOut { action: visit.links.sign_out(), csrf: proof.0.clone(), token: token.to_owned() });
         Self { person: Some(Person { name: shown(user), sign_out }), ..Self::of_nobody(visit) }
     }
 

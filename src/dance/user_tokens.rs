@@ -67,7 +67,7 @@ impl Desk<'_> {
         // The newest are those that somebody looks for.
         tokens.reverse();
         let page = UserTokensPage {
-            layout: self.layout_of(user, &proof),
+            layout: self.layout_of(user, &proof, ""),
             here: self.visit.links.user_tokens(),
             host: self.visit.origin.authority.to_string(),
             is_revoked: self.visit.query.one("revoked").is_some(),
@@ -86,7 +86,7 @@ impl Desk<'_> {
         let Some(token) = self.tokens.list(&ones_own(id, user), 1).pop() else { return self.none_such() };
         let proof = self.keeper.proof(&browser, FormPurpose { user, token: "" });
         let page = RevokePage {
-            layout: self.layout_of(user, &proof),
+            layout: self.layout_of(user, &proof, ""),
             here: self.visit.links.user_tokens(),
             csrf: &proof.0,
             token: self.shown(&token),

@@ -154,7 +154,7 @@ impl Counts {
 }
 
 /// All verdicts of the access log, the frequent ones first; the last stands for one that is missing here.
-const VERDICTS: [&str; 41] = [
+const VERDICTS: [&str; 42] = [
     "admitted",
     "anonymous",
     "no_credentials",
@@ -190,6 +190,7 @@ const VERDICTS: [&str; 41] = [
     "nonce_not_written",
     "nonce_unclaimed",
     "held_bodies_full",
+    "probes_busy",
     "upstream_busy",
     "upstream_unreachable",
     "upstream_broken",

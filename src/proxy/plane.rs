@@ -57,6 +57,8 @@ pub struct Shared {
     pub observed: VerdictCounts,
     /// Requests in flight, by upstream.
     pub in_flight: DashMap<Vec<Server>, Arc<AtomicUsize>>,
+    /// Questions to applications about who sits at a browser, under way.
+    pub probes: Arc<AtomicUsize>,
     /// Whether all is well.
     pub health: Health,
     /// Makes request ids of two processes differ.
@@ -114,7 +116,22 @@ impl Shared {
         let guard = InFlight(count);
         if before < limit { Ok(Some(guard)) } else { Err(Refusal::UpstreamBusy { limit }) }
     }
+
+    /// Counts a question to the application about who sits at a browser, until the guard is dropped. Strangers can have it asked: so
+    /// they never have more than a part of the places that signed requests need.
+    pub(super) fn probing(&self, upstream: &Upstream) -> Result<InFlight, Refusal> {
+        let share = upstream.max_in_flight.map_or(MOST_PROBES, |most| most.get() / PROBES_SHARE);
+        let limit = share.clamp(1, MOST_PROBES);
+        let guard = InFlight(Arc::clone(&self.probes));
+        if self.probes.fetch_add(1, Ordering::SeqCst) < limit { Ok(guard) } else { Err(Refusal::ProbesBusy { limit }) }
+    }
 }
+
+/// A page that waits for an application which takes a second serves this many people in one, and more than that do not decide at once.
+const MOST_PROBES: usize = 32;
+
+/// Which part of `upstream.max_in_flight` they may be: a quarter.
+const PROBES_SHARE: usize = 4;
 
 /// A place among the requests in flight.
 pub(super) struct InFlight(Arc<AtomicUsize>);

@@ -28,6 +28,7 @@ impl Exchange {
     /// Why nobody can say.
     pub(super) async fn probed(&self, visit: &Visit, probe: &SessionProbe, policy: &Policy) -> Result<Probed, Refusal> {
         let Some(request) = self.question(visit, probe, &policy.settings) else { return Ok(Probed::Nobody) };
+        let _probing = self.plane.shared.probing(&probe.upstream)?;
         let _place = self.plane.shared.in_flight(&probe.upstream)?;
         let times = Timeouts {
             connect: policy.settings.timeouts.connect.min(WITHIN),

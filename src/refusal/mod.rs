@@ -197,6 +197,11 @@ pub enum Refusal {
         /// `limits.held_bodies`, in bytes.
         limit: usize,
     },
+    /// The backend is asked about as many people at browsers as it may be at once.
+    ProbesBusy {
+        /// How many those are.
+        limit: usize,
+    },
     /// The backend has as many requests as it may have at once.
     UpstreamBusy {
         /// `upstream.max_in_flight`.
@@ -282,7 +287,7 @@ impl Refusal {
             Self::NonceUnclaimed { .. } => Some(2),
             // Request tokens expire within minutes, an operator makes room on the disk in more.
             Self::TokensUnavailable(_) => Some(5),
-            Self::HeldBodiesFull { .. } | Self::UpstreamBusy { .. } => Some(1),
+            Self::HeldBodiesFull { .. } | Self::UpstreamBusy { .. } | Self::ProbesBusy { .. } => Some(1),
             _ => None,
         }
         .map(|seconds| seconds.max(1))
@@ -372,6 +377,7 @@ impl Refusal {
             Self::NonceNotWritten { .. } => plain(StatusCode::SERVICE_UNAVAILABLE, "nonce_not_written", Operator),
             Self::NonceUnclaimed { .. } => plain(StatusCode::SERVICE_UNAVAILABLE, "nonce_unclaimed", Operator),
             Self::HeldBodiesFull { .. } => plain(StatusCode::SERVICE_UNAVAILABLE, "held_bodies_full", Operator),
+            Self::ProbesBusy { .. } => plain(StatusCode::SERVICE_UNAVAILABLE, "probes_busy", Operator),
             Self::UpstreamBusy { .. } => plain(StatusCode::SERVICE_UNAVAILABLE, "upstream_busy", Operator),
             Self::UpstreamUnreachable(_) => plain(StatusCode::BAD_GATEWAY, "upstream_unreachable", Blame::Upstream),
             Self::UpstreamBroken(_) => plain(StatusCode::BAD_GATEWAY, "upstream_broken", Blame::Upstream),

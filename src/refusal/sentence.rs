@@ -104,6 +104,9 @@ impl fmt::Display for Refusal {
             Self::HeldBodiesFull { limit } => {
                 write!(f, "limits.held_bodies ({limit} bytes) is in use; raise it if that is no attack")
             }
+            Self::ProbesBusy { limit } => {
+                write!(f, "the backend is being asked about {limit} people at browsers, as many as it may be at once (session_probe)")
+            }
             Self::UpstreamBusy { limit } => write!(f, "upstream.max_in_flight ({limit}) requests are in flight"),
             Self::UpstreamUnreachable(why) => write!(f, "the backend cannot be reached: {why}"),
             Self::UpstreamBroken(why) => write!(f, "the backend did not answer properly: {why}"),

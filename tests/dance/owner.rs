@@ -423,3 +423,30 @@ fn a_body_that_is_no_form_of_ours_changes_nothing() {
     crate::refused::refused(&site.exchange(&token, "x"), (401, "permission_unknown"), "nobody decided");
     assert_eq!(site.gateway.ask(&REPORTING.signs().get(ACCESS_TOKEN)).status, 405);
 }
+
+#[test]
+fn strangers_whom_the_application_is_asked_about_leave_room_for_signed_requests() {
+    let gate = Arc::new(std::sync::RwLock::new(()));
+    let closed = gate.write().unwrap();
+    let opened = Arc::clone(&gate);
+    let backend = Backend::answering(move |request| {
+        if request.target.starts_with("/session") {
+            drop(opened.read());
+        }
+        response(200, &[("X-AUSERNAME", "anonymous")], b"")
+    });
+    let upstream = format!("{{ servers: [\"http://{}\"], max_in_flight: 8 }}", backend.address());
+    let site = site_of(backend, BY_HEADER, |builder| builder.upstream_setting(&upstream));
+    let mut strangers: Vec<_> = (0..8).map(|_| site.gateway.client()).collect();
+    for stranger in &mut strangers {
+        stranger.send(format!("GET {USER_TOKENS} HTTP/1.1\r\nHost: a.example\r\nCookie: a=b\r\n\r\n"));
+    }
+    let busy = || site.gateway.access_log().into_iter().filter(|line| line["verdict"] == "probes_busy").collect::<Vec<_>>();
+    let busy = crate::support::eventually("all but two are sent away", || Some(busy()).filter(|lines| lines.len() == 6));
+    assert!(busy.iter().all(|line| line["status"] == 503), "{busy:?}");
+    assert_eq!(site.gateway.ask(&REPORTING.signs().get("/x")).status, 200);
+    drop(closed);
+    let mut statuses: Vec<_> = strangers.iter_mut().map(|stranger| stranger.response().status).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [303, 303, 503, 503, 503, 503, 503, 503]);
+}
