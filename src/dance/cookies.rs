@@ -110,7 +110,10 @@ mod tests {
         for name in ["countersign_user", "__Secure-countersign_user", "countersign_consent", "__Secure-countersign_consent"] {
             assert!(is_ours(name), "{name}");
         }
-        for name in ["countersign_session", "JSESSIONID", "Countersign_user", "__Host-countersign_user", ""] {
+        for name in ["countersign_session", "countersign_form"] {
+            assert!(is_ours(name), "{name}: the administrators'");
+        }
+        for name in ["countersign", "JSESSIONID", "Countersign_user", "__Host-countersign_user", ""] {
             assert!(!is_ours(name), "{name}");
         }
         let secure = visit(Scheme::Https, "a", &[]);
