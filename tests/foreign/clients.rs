@@ -29,9 +29,9 @@ fn requests_oauthlib_acts_as_the_user_that_it_names_or_the_consumer_has() {
     let as_service = |call: Call| call.acting_as("service");
     let denied = |call: Call| call.refused(401, "permission_denied");
     let impersonating = "two_legged: { execute_as: service, impersonation: true }";
-    driver().as_a_consumer_with(impersonating).run(&calls(&as_service, &|call| call.acting_as("anna")));
-    driver().as_a_consumer_with("two_legged: { execute_as: service }").run(&calls(&as_service, &denied));
-    driver().as_a_consumer_with("two_legged: { allowed: false, impersonation: true }").run(&calls(&denied, &denied));
+    driver().with_entry(impersonating).run(&calls(&as_service, &|call| call.acting_as("anna")));
+    driver().with_entry("two_legged: { execute_as: service }").run(&calls(&as_service, &denied));
+    driver().with_entry("two_legged: { allowed: false, impersonation: true }").run(&calls(&denied, &denied));
 }
 
 /// What requests-oauthlib calls as anna, wherever it puts the protocol.

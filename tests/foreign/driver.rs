@@ -91,7 +91,7 @@ impl Driver {
     }
 
     /// One more line of the consumer's entry.
-    pub(crate) fn as_a_consumer_with(self, entry: &'static str) -> Self {
+    pub(crate) fn with_entry(self, entry: &'static str) -> Self {
         Self { entry: Some(entry), ..self }
     }
 
