@@ -31,6 +31,21 @@ fn refusals_keep_the_connection_too() {
 }
 
 #[test]
+fn a_refusal_closes_the_connection_only_where_the_body_was_not_read() {
+    let backend = Backend::start();
+    let gateway = Gateway::in_front_of(&backend);
+    let mut client = gateway.client();
+    for _ in 0..2 {
+        let refused = client.ask(by_reporting().post("/form").form("a=1").signature("AAAA").bytes());
+        assert_eq!((refused.status, refused.field("Connection")), (401, None), "its form was read");
+    }
+    let refused = client.ask(by_reporting().post("/text").body("text/plain", "abc").signature("AAAA").bytes());
+    assert_eq!((refused.status, refused.field("Connection")), (401, Some("close")), "its body was not");
+    assert_eq!(client.until_closed(), b"");
+    backend.assert_untouched();
+}
+
+#[test]
 fn pipelined_requests_are_answered_in_order() {
     let backend = Backend::answering(|request| response(200, &[], request.target.as_bytes()));
     let gateway = Gateway::in_front_of(&backend);

@@ -210,13 +210,20 @@ mod tests {
         assert_eq!(next_pause(LONGEST_PAUSE, Duration::ZERO), LONGEST_PAUSE);
         assert_eq!(next_pause(LONGEST_PAUSE, LONGEST_PAUSE + second), SHORTEST_PAUSE);
     }
+    use std::path::PathBuf;
+
+    use super::super::fake;
     use crate::clock::ManualClock;
     use crate::config::{SharedReplay, StoreAddress, StoreKey};
 
     fn keeper() -> (Keeper, Arc<ManualClock>) {
+        keeper_of("/nowhere".into())
+    }
+
+    fn keeper_of(path: PathBuf) -> (Keeper, Arc<ManualClock>) {
         let clock = ManualClock::at(1_700_000_000);
         let settings = SharedReplay {
-            store: StoreAddress::Unix("/nowhere".into()),
+            store: StoreAddress::Unix(path),
             user: None,
             password: None,
             key: StoreKey::new([7; 32]),
@@ -243,6 +250,8 @@ mod tests {
         assert_eq!(look(30), (Ok(()), false));
         clock.advance(100);
         assert_eq!(look(130), (Ok(()), false));
+        let off = look(130 + CLOCKS_AGREE);
+        assert_eq!(off, (Err(StoreTrouble::ClockOff(60)), false), "no further than a clock that is looked after may go");
         assert_eq!(look(131), (Err(StoreTrouble::ClockOff(31)), false));
         assert_eq!(look(100 + 300), (Err(StoreTrouble::ClockOff(300)), true));
         assert_eq!(look(100), (Ok(()), true), "it is right again, and what it dropped is gone");
@@ -282,5 +291,38 @@ mod tests {
             let _ = keeper.compare_clocks(Timestamp::from_seconds(theirs), keeper.clock.now());
             assert_eq!(keeper.common.first_kept(window), first, "{theirs}");
         }
+    }
+
+    #[test]
+    fn a_marker_that_holds_is_replaced_once_when_the_clock_of_the_store_leapt() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store");
+        fake::serve(&path, 1_700_000_000);
+        let (mut keeper, clock) = keeper_of(path);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut connection = keeper.server.connect().await.unwrap();
+            let first = keeper.look(&mut connection).await.unwrap();
+            clock.advance(10);
+            assert_eq!(keeper.look(&mut connection).await.as_ref(), Ok(&first), "it holds");
+            keeper.leapt = true;
+            let second = keeper.look(&mut connection).await.unwrap();
+            assert_eq!(second.from.seconds(), first.from.seconds() + 10);
+            clock.advance(10);
+            assert_eq!(keeper.look(&mut connection).await, Ok(second), "that was said");
+        });
+    }
+
+    #[test]
+    fn a_trouble_is_told_when_it_begins_and_not_again_while_it_lasts() {
+        let (keeper, _) = keeper();
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let subscriber = tracing_subscriber::fmt().with_writer(Arc::new(log.reopen().unwrap())).finish();
+        tracing::subscriber::with_default(subscriber, || {
+            for (trouble, lines) in [(StoreTrouble::Silent, 1), (StoreTrouble::Silent, 1), (StoreTrouble::Replica, 2)] {
+                keeper.is_down(trouble);
+                assert_eq!(std::fs::read_to_string(log.path()).unwrap().lines().count(), lines);
+            }
+        });
     }
 }

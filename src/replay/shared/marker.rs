@@ -186,6 +186,11 @@ mod tests {
     }
 
     #[test]
+    fn two_markers_differ_though_they_say_the_same() {
+        assert_ne!(Marker::fresh_id(), Marker::fresh_id());
+    }
+
+    #[test]
     fn a_nonce_is_kept_until_its_stamp_has_left_every_window() {
         let window = ours().window;
         let keep = |stamp| keep_for(Timestamp::from_seconds(stamp), window, NOW);

@@ -10,6 +10,8 @@
 //! so that an instance never accepts again what it accepted itself, whatever the store forgot.
 
 mod claim;
+#[cfg(test)]
+mod fake;
 mod init;
 mod keeper;
 mod marker;

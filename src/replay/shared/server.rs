@@ -163,6 +163,32 @@ mod tests {
         for (server, memory, replication) in [("", MEMORY, REPLICATION), (SERVER, "", REPLICATION), (SERVER, MEMORY, "")] {
             assert!(matches!(judged(server, memory, replication), Err(StoreTrouble::Unknown(_))));
         }
-        assert!(matches!(judged("run_id:a b\r\n", MEMORY, REPLICATION), Err(StoreTrouble::Unknown(_))));
+        for run in ["a b", "0123", "0123456789 abcdef012"] {
+            let server = format!("run_id:{run}\r\n");
+            assert!(matches!(judged(&server, MEMORY, REPLICATION), Err(StoreTrouble::Unknown(_))), "{run}");
+        }
+    }
+
+    #[test]
+    fn an_error_of_the_server_is_told_by_its_first_word() {
+        for (answer, expected) in [
+            ("NOAUTH Authentication required.", StoreTrouble::Denied("NOAUTH Authentication required.".to_owned())),
+            ("WRONGPASS no such user", StoreTrouble::Denied("WRONGPASS no such user".to_owned())),
+            ("NOPERM no such right", StoreTrouble::Denied("NOPERM no such right".to_owned())),
+            ("READONLY You can't write against a read only replica.", StoreTrouble::Replica),
+            ("LOADING Redis is loading the dataset in memory", StoreTrouble::Loading),
+            ("MISCONF it cannot save", StoreTrouble::Failing("MISCONF it cannot save".to_owned())),
+        ] {
+            let answered = redis::parse_redis_value(format!("-{answer}\r\n").as_bytes()).and_then(redis::Value::extract_error);
+            assert_eq!(StoreTrouble::from(&answered.unwrap_err()), expected, "{answer}");
+        }
+    }
+
+    #[test]
+    fn an_error_on_the_way_to_the_server_is_told_by_its_kind() {
+        let trouble = |kind| StoreTrouble::from(&RedisError::from((kind, "so it is")));
+        assert!(matches!(trouble(ErrorKind::AuthenticationFailed), StoreTrouble::Denied(_)));
+        assert!(matches!(trouble(ErrorKind::Io), StoreTrouble::Unreachable(_)));
+        assert!(matches!(trouble(ErrorKind::Client), StoreTrouble::Failing(_)));
     }
 }

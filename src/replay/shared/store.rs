@@ -86,3 +86,76 @@ impl Drop for SharedStore {
 
 /// Longer than a store that is well takes to be connected to and looked at.
 const FIRST_WITHIN: Duration = Duration::from_secs(3);
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::time::Instant;
+
+    use super::super::fake;
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::config::{StoreAddress, StoreKey};
+
+    const NOW: u64 = 1_700_000_000;
+
+    fn nowhere() -> SharedStore {
+        store_at("/nowhere".into())
+    }
+
+    fn store_at(path: PathBuf) -> SharedStore {
+        let settings = SharedReplay {
+            store: StoreAddress::Unix(path),
+            user: None,
+            password: None,
+            key: StoreKey::new([7; 32]),
+            timeout: Duration::from_millis(100),
+        };
+        let window = Window { max_age: 300, max_ahead: 300 };
+        SharedStore::open(&settings, window, Clock::Manual(ManualClock::at(NOW))).unwrap().unwrap()
+    }
+
+    fn comes_true(mut look: impl FnMut() -> bool) -> bool {
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(30) {
+            if look() {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        false
+    }
+
+    #[test]
+    fn a_store_that_is_not_there_yet_is_told_to_be_in_trouble_and_is_looked_after() {
+        let store = nowhere();
+        assert!(matches!(store.trouble(), Some(StoreTrouble::Unreachable(_))));
+        assert_eq!(store.first_remembered(), None);
+        assert!(store.is_alive());
+    }
+
+    #[test]
+    fn a_store_that_is_in_use_has_no_trouble_and_says_from_when_on_it_remembers() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store");
+        fake::serve(&path, NOW);
+        let store = store_at(path);
+        assert!(comes_true(|| store.trouble().is_none()));
+        assert_eq!(store.first_remembered(), Some(Timestamp::from_seconds(NOW + 300 + 71)), "it was empty");
+    }
+
+    #[test]
+    fn a_thread_that_has_ended_is_told() {
+        let store = nowhere();
+        store.common.end.notify_one();
+        assert!(comes_true(|| !store.is_alive()));
+    }
+
+    #[test]
+    fn the_thread_ends_with_the_store() {
+        let store = nowhere();
+        let common = Arc::downgrade(&store.common);
+        drop(store);
+        assert!(comes_true(|| common.strong_count() == 0));
+    }
+}

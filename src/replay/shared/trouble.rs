@@ -132,3 +132,47 @@ impl fmt::Display for ClaimFault {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    /// Each trouble, and the word for it in a refusal.
+    fn all() -> [(StoreTrouble, ClaimFault); 12] {
+        let window = |max_age| Window { max_age, max_ahead: 300 };
+        [
+            (StoreTrouble::Unreachable("no route".to_owned()), ClaimFault::Unreachable),
+            (StoreTrouble::Silent, ClaimFault::Silent),
+            (StoreTrouble::Failing("MISCONF".to_owned()), ClaimFault::Failing),
+            (StoreTrouble::Loading, ClaimFault::Failing),
+            (StoreTrouble::Denied("NOAUTH".to_owned()), ClaimFault::Unfit),
+            (StoreTrouble::Unknown("what role it has"), ClaimFault::Unfit),
+            (StoreTrouble::Evicts("allkeys-lru".to_owned()), ClaimFault::Unfit),
+            (StoreTrouble::Replica, ClaimFault::Unfit),
+            (StoreTrouble::ClockOff(31), ClaimFault::Unfit),
+            (StoreTrouble::ForeignMarker, ClaimFault::Unfit),
+            (StoreTrouble::OtherKey, ClaimFault::Unfit),
+            (StoreTrouble::OtherWindow { theirs: window(301), ours: window(300) }, ClaimFault::Unfit),
+        ]
+    }
+
+    #[test]
+    fn every_trouble_has_its_word_for_a_refusal() {
+        for (trouble, fault) in all() {
+            assert_eq!(trouble.fault(), fault, "{trouble:?}");
+        }
+    }
+
+    #[test]
+    fn every_trouble_says_in_words_of_its_own_what_it_is_and_what_to_do_about_it() {
+        let texts: HashSet<String> = all().iter().map(|(trouble, _)| trouble.to_string()).collect();
+        let hints: HashSet<&str> = all().iter().map(|(trouble, _)| trouble.hint()).collect();
+        assert_eq!((texts.len(), hints.len()), (all().len(), all().len()), "{texts:?} {hints:?}");
+        assert!(StoreTrouble::Unreachable("no route".to_owned()).to_string().contains("no route"));
+        let faults = [ClaimFault::Unreachable, ClaimFault::Silent, ClaimFault::Failing, ClaimFault::Unfit];
+        let texts: HashSet<String> = faults.iter().map(ClaimFault::to_string).collect();
+        assert_eq!(texts.len(), faults.len(), "{texts:?}");
+    }
+}
