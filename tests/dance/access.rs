@@ -98,3 +98,22 @@ fn tokens_outlive_a_restart_and_a_kill() {
     let verifier = site.alice().allows(&pending);
     assert_eq!(site.exchange(&pending, &verifier).status, 200);
 }
+
+#[test]
+fn a_token_is_for_the_paths_of_its_consumer_which_the_dance_is_none_of() {
+    let entry = Consumer::new("narrow", &RSA_2048).with("allow: [{ path: /rest/** }]");
+    let site = Site::with(|builder| builder.consumer(entry));
+    let narrow = crate::site::Client::new("narrow", || &RSA_2048);
+    let token = site.access_token_of(narrow, "alice").token;
+    assert_eq!(site.gateway.ask(&narrow.call(&token).get("/rest/x")).status, 200);
+    assert_eq!(site.gateway.ask(&narrow.call(&token).get("/other")).status, 403);
+}
+
+#[test]
+fn with_a_token_nobody_but_its_user_may_be_named() {
+    let site = Site::start();
+    let token = site.access_token().token;
+    for (target, status) in [("/?xoauth_requestor_id=alice", 200), ("/?xoauth_requestor_id=bob", 401), ("/?user_id=bob", 200)] {
+        assert_eq!(site.gateway.ask(&REPORTING.call(&token).get(target)).status, status, "{target}");
+    }
+}
