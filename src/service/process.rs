@@ -104,8 +104,11 @@ mod tests {
         // Whoever runs this under nohup(1) has the signal ignored, and a child would inherit that.
         let mut child = std::process::Command::new("env").args(["--default-signal=HUP", "sleep", "1000"]).spawn().unwrap();
         let process = ProcessId::of(child.id()).unwrap();
-        assert!(process.hang_up(|| true).unwrap());
-        child.wait().unwrap();
+        // Until it has seen to that, it misses the signal.
+        while child.try_wait().unwrap().is_none() {
+            process.hang_up(|| true).unwrap();
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
         assert!(!process.hang_up(|| true).unwrap());
     }
 }
