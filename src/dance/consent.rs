@@ -11,6 +11,7 @@ use super::desk::Desk;
 use super::doorkeeper::{Browser, FormPurpose};
 use super::layout::Layout;
 use crate::consumers::Consumer;
+use crate::oauth::timestamp::Timestamp;
 use crate::observe::{Actor, Audited, Subject};
 use crate::refusal::Refusal;
 use crate::tokens::{Callback, DanceError, Decided, Decision, StoreFault, TemporaryCredentials, TokenProblem};
@@ -106,7 +107,7 @@ impl Desk<'_> {
             user: shown(user),
             host: self.visit.origin.authority.to_string(),
             callback_host: callback.map(callback::host).unwrap_or_default(),
-            until: date(crate::oauth::timestamp::Timestamp::from_seconds(until)),
+            until: date(Timestamp::from_seconds(until)),
             user_tokens: self.visit.links.user_tokens(),
         };
         let targets = if callback.is_some() { ANYWHERE } else { "'self'" };

@@ -41,6 +41,12 @@ impl Links {
         format!("{}{}", self.authorize, Page::SIGN_IN)
     }
 
+    /// The same, for whoever goes on to the page for a request token if there is one.
+    pub fn sign_in_for(&self, token: Option<&str>) -> String {
+        let sign_in = self.sign_in();
+        token.map_or_else(|| sign_in.clone(), |token| with_token(&sign_in, token))
+    }
+
     /// Where they sign out.
     pub fn sign_out(&self) -> String {
         format!("{}{}", self.authorize, Page::SIGN_OUT)
@@ -65,7 +71,7 @@ impl Links {
 }
 
 /// A path of ours with the one parameter that pages hand on.
-pub(super) fn with_token(path: &str, token: &str) -> String {
+fn with_token(path: &str, token: &str) -> String {
     format!("{path}?oauth_token={token}")
 }
 

@@ -3,16 +3,13 @@
 use http::StatusCode;
 
 use super::answer::DanceAnswer;
-use super::cookies::USER;
 use super::desk::Desk;
 use super::endpoint::Page;
 use super::layout::Layout;
-use super::links::with_token;
 use crate::config::{ResourceOwner, SessionProbe};
 use crate::consumers::user_name;
 use crate::refusal::Refusal;
 use crate::request::is_in;
-use crate::web::cookies;
 
 /// What the application says about the browser's cookies.
 #[derive(Debug)]
@@ -38,15 +35,10 @@ impl Desk<'_> {
                 one_value(&self.visit.headers, name)
                     .ok_or_else(|| Box::new(self.only_by_single_sign_on(format!("{name} is not there once with a user's name"))))
             }
-            ResourceOwner::Users(_) => {
-                let id = cookies::find(&self.visit.headers, &USER.name(&self.visit));
-                let live = id.zip(self.keeper.accounts.as_ref()).and_then(|(id, accounts)| accounts.session(id));
-                live.map(|live| live.user.as_str().to_owned()).ok_or_else(|| {
-                    let sign_in = self.visit.links.sign_in();
-                    let token = self.visit.token().filter(|_| page == Page::Authorize);
-                    Box::new(DanceAnswer::redirect(&token.map_or_else(|| sign_in.clone(), |token| with_token(&sign_in, token))))
-                })
-            }
+            ResourceOwner::Users(_) => self.session().map(|(_, live)| live.user.as_str().to_owned()).ok_or_else(|| {
+                let token = self.visit.token().filter(|_| page == Page::Authorize);
+                Box::new(DanceAnswer::redirect(&self.visit.links.sign_in_for(token)))
+            }),
             // The caller asks the application instead.
             ResourceOwner::SessionProbe(probe) => Err(Box::new(self.not_signed_in(probe, page))),
         }

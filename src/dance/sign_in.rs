@@ -12,8 +12,7 @@ use super::cookies::USER;
 use super::desk::Desk;
 use super::doorkeeper::{Browser, FormPurpose};
 use super::layout::Layout;
-use super::links::with_token;
-use crate::accounts::{Accounts, NewSession, Password, SignInError};
+use crate::accounts::{Accounts, Live, NewSession, Password, SignInError};
 use crate::observe::{Actor, Audited, Subject};
 use crate::web::words::whole_seconds;
 use crate::web::{FieldErrors, cookies, to_the_end};
@@ -40,6 +39,12 @@ struct Again<'a> {
 }
 
 impl Desk<'_> {
+    /// Who has signed in here with this browser, and the session's cookie.
+    pub(super) fn session(&self) -> Option<(&str, Live)> {
+        let id = cookies::find(&self.visit.headers, &USER.name(&self.visit))?;
+        Some((id, self.keeper.accounts.as_ref()?.session(id)?))
+    }
+
     /// The form, or the session for whoever fills it in right.
     pub async fn sign_in(&self) -> DanceAnswer {
         let Some(accounts) = &self.keeper.accounts else { return self.nobody_signs_in_here() };
@@ -47,8 +52,7 @@ impl Desk<'_> {
             return self.signed_in(accounts).await;
         }
         // Whoever comes back here with a session has no more to say; the page wanted asks for it again if it is over.
-        let id = cookies::find(&self.visit.headers, &USER.name(&self.visit));
-        if id.is_some_and(|id| accounts.session(id).is_some()) {
+        if self.session().is_some() {
             return DanceAnswer::redirect(&self.visit.links.back_to(self.visit.token()));
         }
         self.form(StatusCode::OK, accounts, Again::default())
@@ -59,8 +63,7 @@ impl Desk<'_> {
         let field = |name| form.and_then(|form| form.one(name)).unwrap_or_default();
         let (name, token) = (field("name").trim(), self.visit.token());
         if !self.keeper.is_proved(&self.visit, sign_in_for(token)) {
-            let sign_in = self.visit.links.sign_in();
-            return self.not_ours(token.map_or_else(|| sign_in.clone(), |token| with_token(&sign_in, token)));
+            return self.not_ours(self.visit.links.sign_in_for(token));
         }
         let again = Again { name, ..Again::default() };
         match self.prove(accounts, name, Password::new(field("password"))).await {
@@ -123,12 +126,8 @@ impl Desk<'_> {
     /// Ends a session, and asks for the next one.
     pub async fn sign_out(&self) -> DanceAnswer {
         let Some(accounts) = &self.keeper.accounts else { return self.nobody_signs_in_here() };
-        let sign_in = self.visit.links.sign_in();
-        let next = self.visit.token().map_or_else(|| sign_in.clone(), |token| with_token(&sign_in, token));
-        let id = cookies::find(&self.visit.headers, &USER.name(&self.visit));
-        let Some((id, live)) = id.and_then(|id| Some((id, accounts.session(id)?))) else {
-            return DanceAnswer::redirect(&next);
-        };
+        let next = self.visit.links.sign_in_for(self.visit.token());
+        let Some((id, live)) = self.session() else { return DanceAnswer::redirect(&next) };
         let user = live.user.as_str();
         if !self.keeper.is_proved(&self.visit, FormPurpose { user, token: self.visit.token().unwrap_or_default() }) {
             return self.not_ours(self.visit.links.back_to(self.visit.token()));

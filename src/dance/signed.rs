@@ -7,6 +7,7 @@ use http::{HeaderValue, Response};
 use super::callback;
 use crate::config::Lifetimes;
 use crate::oauth::percent;
+use crate::oauth::timestamp::Timestamp;
 use crate::refusal::Refusal;
 use crate::request::VerifiedRequest;
 use crate::tokens::{Callback, DanceError, Issued, NewTemporary, Revision, TokenCredentials, TokenStore};
@@ -48,7 +49,7 @@ pub async fn access_token(
         tokens.exchange(&token, consumer, verifier.as_deref(), lifetimes).await
     };
     let TokenCredentials { issued, session_handle, token } = given?;
-    let until = |moment: crate::oauth::timestamp::Timestamp| moment.seconds().saturating_sub(token.issued.seconds()).to_string();
+    let until = |moment: Timestamp| moment.seconds().saturating_sub(token.issued.seconds()).to_string();
     let rest = [
         ("oauth_expires_in", until(token.expires)),
         ("oauth_session_handle", session_handle.reveal().to_owned()),

@@ -39,9 +39,6 @@ impl Exchange {
         if !page.takes(inbound.method()) {
             return Err(Refusal::MethodNotAllowed { allow: page.allow() });
         }
-        if page == Page::Style {
-            return Ok(Desk::style());
-        }
         let shared = Arc::clone(&self.plane.shared);
         let (tokens, keeper) = behind_the_pages(shared.gateway.tokens.as_ref(), shared.doorkeeper.as_ref())?;
         let visit = Visit {

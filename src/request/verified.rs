@@ -35,11 +35,11 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+
 use super::body::BodyBudget;
 use super::inbound::{InboundRequest, hold_limits};
 use super::signed::{Claims, IdentifiedRequest, SignedRequest};
-use arc_swap::ArcSwap;
-
 use crate::clock::Clock;
 use crate::config::{BodyHashPolicy, Settings};
 use crate::consumers::{Consumer, user_name};
@@ -48,8 +48,7 @@ use crate::gateway::TakePlace;
 use crate::oauth::base_string::{BaseStringUri, SignatureBaseString};
 use crate::oauth::body_hash::BodyHash;
 use crate::oauth::key::{Fingerprint, SignatureValid};
-use crate::oauth::parameters::Parameters;
-use crate::oauth::parameters::Source;
+use crate::oauth::parameters::{Parameters, Source};
 use crate::policy::Policy;
 use crate::refusal::{Refusal, RejectedParameters};
 use crate::replay::{NonceId, NonceRecorded, NonceRefused, Nonces, Shares};

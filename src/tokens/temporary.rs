@@ -91,12 +91,10 @@ fn find(writing: &Writing<'_>, token: &str) -> Result<Option<Found>, StoreFault>
 
 /// Finds a place for one more request token, of a consumer or of all. Those that are good for nothing any more make room.
 fn make_room(writing: &Writing<'_>, of: Option<&ConsumerKey>, now: Timestamp) -> Result<(), StoreFault> {
-    let limit = if of.is_some() { MOST_OF_CONSUMER } else { MOST };
     let consumer = of.map(ConsumerKey::as_str);
-    let count = if of.is_some() { COUNT_OF_CONSUMER } else { COUNT };
-    let kept: i64 = match consumer {
-        Some(consumer) => writing.query_row(count, [consumer], |row| row.get(0))?,
-        None => writing.query_row(count, [], |row| row.get(0))?,
+    let (limit, kept): (usize, i64) = match consumer {
+        Some(consumer) => (MOST_OF_CONSUMER, writing.query_row(COUNT_OF_CONSUMER, [consumer], |row| row.get(0))?),
+        None => (MOST, writing.query_row(COUNT, [], |row| row.get(0))?),
     };
     if usize::try_from(kept).is_ok_and(|kept| kept < limit) {
         return Ok(());
