@@ -14,9 +14,31 @@ pub(crate) fn harmless_lines(text: &str) -> String {
     text.split('\n').map(harmless).collect::<Vec<_>>().join("\n")
 }
 
+/// Up to where a signature begins. Where a `?`, `=` or `&` was lost on the way, a path, name or value goes on with the parameters that
+/// stood beside it, and the signature among them is good until its nonce has been used.
+pub(crate) fn without_signature(text: &str) -> &str {
+    match text.find(SIGNATURE) {
+        Some(at) if !matches!(&text[at..], "oauth_signature" | "oauth_signature_method") => &text[..at + SIGNATURE.len()],
+        _ => text,
+    }
+}
+
+/// How the signature's name begins; short, since its last letters may be what was broken.
+const SIGNATURE: &str = "oauth_sig";
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_signature_that_lost_its_separator_is_cut_off() {
+        assert_eq!(without_signature("/xoauth_nonce=n&oauth_signature=c2ln&a=b"), "/xoauth_nonce=n&oauth_sig");
+        assert_eq!(without_signature("oneXoauth_signature=c2ln"), "oneXoauth_sig");
+        assert_eq!(without_signature("oauth_signaturec2ln"), "oauth_sig");
+        assert_eq!(without_signature("oauth_signature_methodc2ln"), "oauth_sig");
+        assert_eq!(without_signature("oauth_signature"), "oauth_signature");
+        assert_eq!(without_signature("oauth_signature_method"), "oauth_signature_method");
+    }
 
     #[test]
     fn what_is_not_to_be_seen_is_escaped() {

@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::recent::RecentRefusal;
 use super::sink::Sink;
 use super::traffic::Times;
+use crate::harmless::without_signature;
 
 /// One request, from its head to the end of its answer.
 #[derive(Debug)]
@@ -130,10 +131,10 @@ impl AccessRecord {
             request_id: self.request_id.to_str().unwrap_or_default(),
             peer: self.peer,
             method: Some(self.method.as_str()),
-            path: Some(OneLine(&self.path)),
+            path: Some(OneLine::of_a_stranger(&self.path)),
             status: Some(self.outcome.status.map_or(CLIENT_GONE, |status| status.as_u16())),
-            consumer: self.outcome.consumer.as_deref().map(OneLine),
-            user: self.outcome.user.as_deref().map(OneLine),
+            consumer: self.outcome.consumer.as_deref().map(OneLine::of_a_stranger),
+            user: self.outcome.user.as_deref().map(OneLine::of_a_stranger),
             verdict: self.verdict(),
             reason: if gone { Some(CLIENT_LEFT) } else { self.outcome.reason.as_deref() }.map(OneLine),
             gateway_us: micros(self.outcome.gateway),
@@ -210,6 +211,11 @@ impl Serialize for OneLine<'_> {
 }
 
 impl<'a> OneLine<'a> {
+    /// What nobody has vouched for: a request that was damaged on the way may have the rest of its parameters in it.
+    fn of_a_stranger(text: &'a str) -> Self {
+        Self(without_signature(text))
+    }
+
     pub(super) fn shown(&self) -> Cow<'a, str> {
         if self.0.len() > SHOWN {
             let start = &self.0[..self.0.floor_char_boundary(SHOWN)];
@@ -289,6 +295,25 @@ mod tests {
         let text = serde_json::to_string(&record.fields("t")).unwrap();
         assert!(!text.contains(['\n', '\r', '\u{2028}', '\u{1b}', '\u{202e}']), "{text}");
         assert!(text.contains('ä'));
+    }
+
+    #[test]
+    fn no_signature_of_a_damaged_request_is_in_it() {
+        let damaged = || "xoauth_consumer_key=x&oauth_signature=c2ln".to_owned();
+        let outcome =
+            Outcome { verdict: "no_credentials", consumer: Some(damaged()), user: Some(damaged()), ..Outcome::default() };
+        let record = AccessRecord {
+            started: Instant::now(),
+            request_id: HeaderValue::from_static("r"),
+            peer: "192.0.2.1".parse().unwrap(),
+            method: Method::GET,
+            path: format!("/{}", damaged()),
+            outcome,
+            bytes_out: 0,
+        };
+        for text in [serde_json::to_string(&record.fields("t")).unwrap(), serde_json::to_string(&record.recent()).unwrap()] {
+            assert!(!text.contains("c2ln") && text.matches("oauth_consumer_key=x&oauth_sig\"").count() == 3, "{text}");
+        }
     }
 
     #[test]
