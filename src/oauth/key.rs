@@ -7,16 +7,18 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_lc_rs::signature::{self as lc, ParsedPublicKey, RsaParameters};
-use base64::Engine;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use rsa::pkcs1::RsaPublicKey as Pkcs1PublicKey;
 use rsa::pkcs1::der::pem::{self, LineEnding};
 use rsa::pkcs1::der::{Decode, Encode, asn1::BitStringRef};
 use rsa::pkcs8::spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 use sha1::Digest;
 
+use super::armour::{Label, read_armour};
 use super::base_string::SignatureBaseString;
 use super::signature::{Signature, SignatureMethod};
+
+pub use super::armour::MAX_TEXT;
+pub use super::key_error::KeyError;
 
 /// An RSA public key that passed the policy: 1024 to 8192 bits, odd modulus, odd exponent of 3 to 2³³ − 1.
 pub struct PublicKey {
@@ -97,49 +99,10 @@ pub enum KeyForm {
     },
 }
 
-/// What is wrong with a pasted key. The display text says how to mend it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KeyError {
-    /// Nothing there.
-    Empty,
-    /// Somebody pasted the private half.
-    PrivateKey,
-    /// More than one PEM block.
-    SeveralKeys,
-    /// A PEM block of another kind; the label.
-    WrongLabel(String),
-    /// A key in OpenSSH's or PuTTY's form.
-    SshKey,
-    /// A PEM block without an end, or text before and after it that is not base64.
-    Garbled,
-    /// The base64 decodes, but the bytes are no public key or certificate.
-    NotAKey,
-    /// A public key of another algorithm (its object identifier).
-    NotRsa(String),
-    /// Fewer bits than the floor.
-    TooShort {
-        /// The key's.
-        bits: u32,
-        /// The least that is accepted.
-        floor: u32,
-    },
-    /// More than [`MAX_BITS`].
-    TooLong {
-        /// The key's.
-        bits: u32,
-    },
-    /// The public exponent is even, 1, or beyond 33 bits.
-    Exponent,
-    /// The modulus is even.
-    EvenModulus,
-}
-
 /// The fewest bits that are ever accepted: the old consumers' own size; below, a key can be factored at home.
 pub const MIN_BITS: u32 = 1024;
 /// The most bits that are accepted: what aws-lc verifies, and enough work for one request.
 pub const MAX_BITS: u32 = 8192;
-/// Key text beyond this is not looked at, in bytes: a certificate of an 8192-bit key with a long subject has about 6 KiB.
-pub const MAX_TEXT: usize = 64 * 1024;
 
 /// SHA-256 fingerprints of the key pairs whose private half is printed in documentation: the Atlassian tutorial's
 /// `hardcoded-consumer` and the OAuth project's own test key.
@@ -353,113 +316,6 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
-impl KeyError {
-    /// What is wrong.
-    pub fn message(&self) -> String {
-        self.explain().0
-    }
-
-    /// What to do about it.
-    pub fn hint(&self) -> &'static str {
-        self.explain().1
-    }
-
-    fn explain(&self) -> (String, &'static str) {
-        match self {
-            Self::Empty => ("the key is empty".into(), "paste the consumer's public key"),
-            Self::PrivateKey => (
-                "this is a private key, and by standing here it is exposed".into(),
-                "make a new key pair and paste its public half (openssl rsa -in key.pem -pubout)",
-            ),
-            Self::SeveralKeys => ("there are several keys in one text".into(), "list them under public_keys, one each"),
-            Self::WrongLabel(label) => {
-                (format!("a PEM block \"{label}\" is no RSA public key"), "PUBLIC KEY, RSA PUBLIC KEY and CERTIFICATE are")
-            }
-            Self::SshKey => ("this is an SSH key".into(), "convert it with: ssh-keygen -e -m PKCS8 -f key.pub"),
-            Self::Garbled => (
-                "this is neither PEM nor base64".into(),
-                "check that the whole text from BEGIN to END was pasted, each line indented alike",
-            ),
-            Self::NotAKey => {
-                ("the base64 decodes, but not to a public key or certificate".into(), "a line may be missing or pasted twice")
-            }
-            Self::NotRsa(oid) => (format!("this is no RSA key (its algorithm is {oid})"), "the RSA-* signature methods need one"),
-            Self::TooShort { bits, floor } => {
-                (format!("the key has {bits} bits, and at least {floor} are needed"), "make a new pair of 2048")
-            }
-            Self::TooLong { bits } => {
-                (format!("the key has {bits} bits, and at most {MAX_BITS} are verified"), "make a new pair of 2048 to 4096")
-            }
-            Self::Exponent => {
-                ("the public exponent must be odd and from 3 to 8589934591 (usually 65537)".into(), "make a new pair")
-            }
-            Self::EvenModulus => ("the modulus is even, so this is no RSA key".into(), "copy the key again"),
-        }
-    }
-}
-
-impl fmt::Display for KeyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (message, hint) = self.explain();
-        write!(f, "{message}; {hint}")
-    }
-}
-
-impl std::error::Error for KeyError {}
-
-enum Label {
-    Spki,
-    Pkcs1,
-    Certificate,
-}
-
-/// Takes off the PEM armour, if there is one, and decodes the base64.
-fn read_armour(text: &str) -> Result<(Option<Label>, Vec<u8>), KeyError> {
-    let text = text.trim_start_matches('\u{feff}').replace("\\n", "\n");
-    let text = text.trim();
-    if text.is_empty() {
-        return Err(KeyError::Empty);
-    }
-    if text.len() > MAX_TEXT {
-        return Err(KeyError::Garbled);
-    }
-    if text.contains("PRIVATE KEY-----") || text.starts_with("PuTTY-User-Key-File") {
-        return Err(KeyError::PrivateKey);
-    }
-    if text.starts_with("ssh-") || text.contains("SSH2 PUBLIC KEY") {
-        return Err(KeyError::SshKey);
-    }
-    if text.matches(BEGIN).count() > 1 {
-        return Err(KeyError::SeveralKeys);
-    }
-    let Some(start) = text.find(BEGIN) else {
-        return Ok((None, decode_base64(text)?));
-    };
-    // What `openssl x509 -text` prints before the block is no harm; what follows the block could be half of another key.
-    let (label, rest) = text[start + BEGIN.len()..].split_once("-----").ok_or(KeyError::Garbled)?;
-    let (body, end) = rest.split_once("-----END ").ok_or(KeyError::Garbled)?;
-    if end.trim() != format!("{label}-----") {
-        return Err(KeyError::Garbled);
-    }
-    let label = match label {
-        "PUBLIC KEY" => Label::Spki,
-        "RSA PUBLIC KEY" => Label::Pkcs1,
-        "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE" => Label::Certificate,
-        other => return Err(KeyError::WrongLabel(other.escape_debug().to_string())),
-    };
-    Ok((Some(label), decode_base64(body)?))
-}
-
-/// Base64 with blanks anywhere; padding may be missing, as it does not carry information in a key.
-fn decode_base64(text: &str) -> Result<Vec<u8>, KeyError> {
-    const LENIENT: GeneralPurpose = GeneralPurpose::new(
-        &base64::alphabet::STANDARD,
-        GeneralPurposeConfig::new().with_decode_padding_mode(base64::engine::DecodePaddingMode::Indifferent),
-    );
-    let compact: String = text.chars().filter(|c| !c.is_whitespace() && *c != '\u{feff}').collect();
-    LENIENT.decode(compact).ok().filter(|der| !der.is_empty()).ok_or(KeyError::Garbled)
-}
-
 fn is_private_key(der: &[u8]) -> bool {
     rsa::pkcs8::PrivateKeyInfo::from_der(der).is_ok() || rsa::pkcs1::RsaPrivateKey::from_der(der).is_ok()
 }
@@ -488,8 +344,6 @@ fn parameters(method: SignatureMethod) -> &'static RsaParameters {
         SignatureMethod::RsaSha512 => &lc::RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY,
     }
 }
-
-const BEGIN: &str = "-----BEGIN ";
 
 #[cfg(test)]
 mod tests {
