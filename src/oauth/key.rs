@@ -352,6 +352,7 @@ mod tests {
     use rsa::pkcs8::PrivateKeyInfo;
 
     use super::*;
+    use base64::Engine;
 
     const TUTORIAL: &str = include_str!("../../tests/data/keys/atlassian-tutorial.pub");
     const PRIVATE: &str = include_str!("../../tests/data/keys/rsa-1024-a.pem");
