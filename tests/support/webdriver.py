@@ -118,12 +118,21 @@ class Browser:
 @contextlib.contextmanager
 def running_driver():
     """The URL of a driver, which ends with the block."""
-    driver = subprocess.Popen(["chromedriver", "--port=0"], stdout=subprocess.PIPE, text=True)
+    driver, port = started_driver()
     try:
-        # ChromeDriver was started successfully on port 37363.
-        line = next(line for line in driver.stdout if "successfully on port" in line)
-        port = line.rstrip().rstrip(".").rsplit(" ", 1)[1]
         yield f"http://127.0.0.1:{port}"
     finally:
         driver.terminate()
         driver.wait()
+
+
+def started_driver():
+    # It takes a port that is free on one address family for both, and ends where another program has it on the other.
+    for _ in range(10):
+        driver = subprocess.Popen(["chromedriver", "--port=0"], stdout=subprocess.PIPE, text=True)
+        # ChromeDriver was started successfully on port 37363.
+        line = next((line for line in driver.stdout if "successfully on port" in line), None)
+        if line is not None:
+            return driver, line.rstrip().rstrip(".").rsplit(" ", 1)[1]
+        driver.wait()
+    raise RuntimeError("chromedriver finds no port")
