@@ -79,7 +79,7 @@ impl UpstreamRequest {
         let headers = &mut inbound.parts.headers;
         let upgrade = headers::websocket_upgrade(headers);
         headers::strip_request(headers, &settings.identity_headers, believed);
-        strip_dances_own(headers, settings);
+        strip_our_own(headers, settings);
         if cookies == Cookies::Drop {
             headers.remove(COOKIE);
         }
@@ -118,13 +118,13 @@ impl UpstreamRequest {
     }
 }
 
-/// Takes off what says who sits at the browser to the dance's pages alone: to the backend it would be an identity that nobody proved.
-fn strip_dances_own(headers: &mut HeaderMap, settings: &Settings) {
-    let Some(dance) = &settings.dance else { return };
-    if let ResourceOwner::TrustedHeader { name, .. } = &dance.resource_owner {
+/// Takes off what is for the gateway alone. Cookies know no ports, so that those of the administrators' pages come too. What says who
+/// sits at the browser to the dance's pages would be an identity to the backend that nobody proved.
+fn strip_our_own(headers: &mut HeaderMap, settings: &Settings) {
+    take_off_our_cookies(headers);
+    if let Some(ResourceOwner::TrustedHeader { name, .. }) = settings.dance.as_ref().map(|dance| &dance.resource_owner) {
         headers::strip_spellings(headers, name);
     }
-    take_off_our_cookies(headers);
 }
 
 /// Takes off OAuth's credentials: the header, and the protocol parameters of query and held form.

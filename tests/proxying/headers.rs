@@ -108,3 +108,18 @@ fn cookies_follow_the_route() {
     assert_eq!(cookie(request().get("/open")), None);
     assert_eq!(cookie(request().get("/anonymous")).as_deref(), Some("a=1; b=2"));
 }
+
+/// Cookies know no ports: a browser that is signed in at the administrators' pages of this machine sends that session here too.
+#[test]
+fn the_gateways_own_cookies_go_no_further() {
+    let backend = Backend::start();
+    let gateway = Gateway::builder().upstream(&backend).route("{ path: /**, access: open }").start();
+    for (sent, passed) in [
+        ("countersign_session=x", None),
+        ("a=1; countersign_session=x; b=2", Some("a=1; b=2")),
+        ("a=countersign_session; countersign_form=y; __Secure-countersign_user=z", Some("a=countersign_session")),
+    ] {
+        admitted(&gateway, sent, &request().get("/x").line(&format!("Cookie: {sent}")));
+        assert_eq!(backend.last_request().field("Cookie"), passed, "{sent}");
+    }
+}
