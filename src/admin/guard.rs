@@ -21,7 +21,7 @@ pub(super) fn guarded(routes: Router<Admin>, admin: Admin) -> Router {
 
 async fn guard(State(admin): State<Admin>, request: Request, next: Next) -> Response {
     let mut response = if let Some(sentence) = misdirected(&request, &admin.address) {
-        (StatusCode::MISDIRECTED_REQUEST, sentence).into_response()
+        (StatusCode::FORBIDDEN, sentence).into_response()
     } else {
         let answer = tokio::time::timeout(ANSWER_WITHIN, next.run(request)).await;
         answer.unwrap_or_else(|_| {
@@ -81,8 +81,9 @@ const HEADERS: [(HeaderName, &str); 7] = [
     ),
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (X_FRAME_OPTIONS, "DENY"),
-    // Not no-referrer: with that, forms of our own pages say that they come from nowhere (`Origin: null`).
-    (REFERRER_POLICY, "same-origin"),
+    // For what is no page. Pages say `same-origin` of themselves, which goes before this (HTML, "The meta element"): with no-referrer
+    // their own forms would say that they come from nowhere (`Origin: null`).
+    (REFERRER_POLICY, "no-referrer"),
     (CACHE_CONTROL, "no-store"),
     // Other sites' pages, those of other ports of this machine among them, neither hold our windows nor load what we answer.
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),

@@ -1,5 +1,6 @@
 //! The page behind the link that a gateway without administrators prints at its start.
 
+use std::io::Write;
 use std::net::IpAddr;
 
 use askama::Template;
@@ -15,7 +16,7 @@ use super::page::{message, page};
 use super::sign_in::{begin, no_random_numbers, stopped};
 use super::{Admin, Peer};
 use crate::accounts::{MIN_LENGTH, NewSession, Password, SetUpError, UserName};
-use crate::config::AdminAddress;
+use crate::config::{AdminAddress, LogTarget};
 use crate::observe::{Actor, Audited, Subject};
 use crate::web::to_the_end;
 
@@ -43,7 +44,12 @@ pub(super) fn open(admin: &Admin) -> std::io::Result<()> {
         // What stands before it is known to whoever made a way to the socket.
         AdminAddress::Unix(_) => path,
     };
-    tracing::warn!(link, "nobody can sign in yet: this link makes the first administrator, once, within an hour");
+    const NOBODY: &str = "nobody can sign in yet: this link makes the first administrator, once, within an hour";
+    tracing::warn!(link, "{NOBODY}");
+    // Whoever starts it for the first time looks at the console, wherever the log goes and whatever it leaves out.
+    if admin.policy().settings.log.file != LogTarget::Stderr || !tracing::enabled!(tracing::Level::WARN) {
+        let _ = writeln!(std::io::stderr(), "{NOBODY}: {link}");
+    }
     Ok(())
 }
 

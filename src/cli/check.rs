@@ -325,6 +325,7 @@ fn endpoint_meaning(endpoint: Endpoint) -> &'static str {
     match endpoint {
         Endpoint::Signed(_) => "gives tokens to a valid signature of a consumer that may have them (three_legged)",
         Endpoint::Page(_) => "shows a page to the user at the browser",
+        Endpoint::ConsumerInfo => "is answered with 404: the gateway is no consumer of anybody's",
     }
 }
 

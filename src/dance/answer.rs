@@ -25,8 +25,11 @@ pub struct DanceAnswer {
 }
 
 impl DanceAnswer {
-    /// To a browser, about which nothing is proved.
-    pub(super) fn of(response: Response<Bytes>) -> Self {
+    /// To a browser, about which nothing is proved; with all headers of [`HEADERS`] that it has not yet.
+    pub(super) fn of(mut response: Response<Bytes>) -> Self {
+        for (name, value) in HEADERS {
+            response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+        }
         Self { response, verdict: "anonymous", user: None, reason: None }
     }
 
@@ -51,9 +54,6 @@ impl DanceAnswer {
         let policy = format!("{CONTENT_POLICY}; form-action {targets}");
         headers
             .insert(CONTENT_SECURITY_POLICY, HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static(CONTENT_POLICY)));
-        for (name, value) in HEADERS {
-            headers.insert(name, HeaderValue::from_static(value));
-        }
         Self::of(response)
     }
 
@@ -72,11 +72,7 @@ impl DanceAnswer {
         };
         let mut response = Response::new(Bytes::new());
         *response.status_mut() = StatusCode::SEE_OTHER;
-        let headers = response.headers_mut();
-        headers.insert(LOCATION, location);
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        // The page that led here has a request token in its address, and where this leads is another's.
-        headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        response.headers_mut().insert(LOCATION, location);
         Self::of(response)
     }
 
@@ -85,7 +81,14 @@ impl DanceAnswer {
         let mut response = Response::new(Bytes::from_static(include_bytes!("../web/style.css")));
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/css; charset=utf-8"));
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        Self::of(response)
+    }
+
+    /// What the gateway does not publish, since it is no consumer of anybody's.
+    pub fn nothing_here() -> Self {
+        let mut response = Response::new(Bytes::from_static(b"this gateway is no consumer, and publishes nothing of one\n"));
+        *response.status_mut() = StatusCode::NOT_FOUND;
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
         Self::of(response)
     }
 
@@ -134,14 +137,15 @@ struct Message<'a> {
 /// Pages have a style sheet of ours and nothing else, no script at all, and stand in no frame.
 const CONTENT_POLICY: &str = "default-src 'none'; style-src 'self'; img-src data:; frame-ancestors 'none'; base-uri 'none'";
 
-/// On every page. No Cross-Origin-Opener-Policy: clients open the page in a window of its own, and wait until that is closed or calls
-/// them back.
-const HEADERS: [(HeaderName, &str); 5] = [
+/// On every answer to a browser. No Cross-Origin-Opener-Policy: clients open the page in a window of its own, and wait until that is
+/// closed or calls them back.
+const HEADERS: [(HeaderName, &str); 6] = [
+    (CONTENT_SECURITY_POLICY, CONTENT_POLICY),
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (X_FRAME_OPTIONS, "DENY"),
-    // Other sites never learn the address, which has the request token in it. Not no-referrer: with that, forms of our own pages say
-    // that they come from nowhere (`Origin: null`).
-    (REFERRER_POLICY, "same-origin"),
+    // Other sites never learn the address, which has the request token in it. Pages say `same-origin` of themselves, which goes before
+    // this (HTML, "The meta element"): with no-referrer their own forms would say that they come from nowhere (`Origin: null`).
+    (REFERRER_POLICY, "no-referrer"),
     (CACHE_CONTROL, "no-store"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];

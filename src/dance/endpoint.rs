@@ -14,6 +14,8 @@ pub enum Endpoint {
     Signed(Purpose),
     /// For resource owners.
     Page(Page),
+    /// Where an application that is a consumer publishes its key. The gateway is none, and the backend's would pass for its own.
+    ConsumerInfo,
 }
 
 /// A page for whoever sits at the browser.
@@ -55,6 +57,9 @@ impl Endpoint {
         if path == paths.user_tokens {
             return Some(Self::Page(Page::UserTokens));
         }
+        if path == CONSUMER_INFO {
+            return Some(Self::ConsumerInfo);
+        }
         let page = match path.strip_prefix(paths.authorize.as_str())? {
             "" => Page::Authorize,
             Page::SIGN_IN => Page::SignIn,
@@ -89,6 +94,9 @@ impl Page {
     pub const STYLE: &str = "/style.css";
 }
 
+/// Where applications look for a consumer's name and key; not configurable, since it is they who know it.
+const CONSUMER_INFO: &str = "/plugins/servlet/oauth/consumer-info";
+
 /// What is before the endpoints' paths as clients see them: `public_url`'s path, else what a trusted proxy took off.
 pub(super) fn public_prefix<'a>(origin: &'a Origin, settings: &'a Settings) -> &'a str {
     settings.public_url.as_ref().map_or(origin.prefix.as_str(), |url| url.path.as_str())
@@ -113,6 +121,7 @@ mod tests {
         assert_eq!(at("/plugins/servlet/oauth/authorize"), Some(Endpoint::Page(Page::Authorize)));
         assert_eq!(at("/plugins/servlet/oauth/authorize/sign-in"), Some(Endpoint::Page(Page::SignIn)));
         assert_eq!(at("/plugins/servlet/oauth/users/access-tokens"), Some(Endpoint::Page(Page::UserTokens)));
+        assert_eq!(at("/plugins/servlet/oauth/consumer-info"), Some(Endpoint::ConsumerInfo));
         for other in [
             "/plugins/servlet/oauth/authorize/",
             "/plugins/servlet/oauth/authorized",
@@ -120,7 +129,7 @@ mod tests {
             "/plugins/servlet/oauth/request%2Dtoken",
             "/plugins/servlet/oauth/request-token/",
             "//plugins/servlet/oauth/request-token",
-            "/plugins/servlet/oauth/consumer-info",
+            "/plugins/servlet/oauth/consumer-info/",
             "/",
         ] {
             assert_eq!(at(other), None, "{other}");

@@ -34,7 +34,7 @@ impl Visit {
         fields.one("oauth_token").filter(|token| could_be_token(token))
     }
 
-    /// Whether one of our own pages sent it, or a program without cookies.
+    /// Whether one of our own pages sent it, or a program.
     pub fn is_of_our_page(&self) -> bool {
         same_origin::is_of_this_origin(&self.headers, |origin| self.is_our_origin(origin))
     }

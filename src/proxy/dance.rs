@@ -25,6 +25,7 @@ impl Exchange {
         match endpoint {
             Endpoint::Signed(purpose) => self.credentials(purpose, inbound, dance, policy).await,
             Endpoint::Page(page) => self.page(page, inbound, dance, policy).await,
+            Endpoint::ConsumerInfo => Ok(DanceAnswer::nothing_here()),
         }
     }
 

@@ -1,9 +1,11 @@
 //! No other site's page changes anything in the name of whoever sits at the browser.
 
 use http::HeaderMap;
-use http::header::{COOKIE, ORIGIN};
+use http::header::ORIGIN;
 
-/// Whether our own pages sent it, or a program without a browser's cookies. `is_ours` says it of an origin as browsers write it.
+/// Whether our own pages sent it, or a program. `is_ours` says it of an origin as browsers write it.
+///
+/// Never the only guard: whatever changes something also asks for a proof of the form that it came from.
 pub(crate) fn is_of_this_origin(headers: &HeaderMap, is_ours: impl Fn(&str) -> bool) -> bool {
     let one = |name| {
         let mut values = headers.get_all(name).into_iter();
@@ -14,10 +16,7 @@ pub(crate) fn is_of_this_origin(headers: &HeaderMap, is_ours: impl Fn(&str) -> b
         // Fetch Metadata; not `same-site`, which all ports of this machine are. The origin is `null` if the page is told to send no Referer.
         Some("same-origin") => origin.is_none_or(|origin| origin == "null" || is_ours(origin)),
         Some(_) => false,
-        None => match origin {
-            Some(origin) => is_ours(origin),
-            // No browser: all of them have sent one of the two for years. Without cookies it has only what it brings itself.
-            None => !headers.contains_key(COOKIE),
-        },
+        // No browser sends neither of them with a form: this is a program, and no other site's page.
+        None => origin.is_none_or(is_ours),
     }
 }

@@ -158,12 +158,12 @@ fn a_session_changes_something_from_its_own_pages_and_with_its_token_only() {
         &[("origin", evil), ("sec-fetch-site", "cross-site")],
         &[("origin", "null")],
         &[("sec-fetch-site", "same-site")],
-        &[],
     ] {
         let headers = [elsewhere, &[JSON, ("x-csrf-token", &*csrf)]].concat();
         assert_eq!(code(&headers), (403, "other_origin".into()), "{elsewhere:?}");
     }
     assert_eq!(code(&own_page), (403, "no_csrf_token".into()));
+    assert_eq!(code(&[JSON]), (403, "no_csrf_token".into()), "a program with a session's cookie and nothing else");
     for wrong in ["", "x", &others] {
         assert_eq!(code(&[&own_page[..], &[("x-csrf-token", wrong)]].concat()), (403, "no_csrf_token".into()), "{wrong}");
     }

@@ -38,6 +38,20 @@ fn the_link_makes_the_first_administrator_once() {
 }
 
 #[test]
+fn the_link_is_on_the_console_wherever_the_log_goes_and_whatever_it_leaves_out() {
+    let backend = Backend::start();
+    let without_users = |log: &str| Gateway::builder().upstream(&backend).setting("admin: { listen: 127.0.0.1:0 }").setting(log);
+    let quiet = without_users("log: { file: access.log }").start_quietly();
+    let silent = without_users("log: { level: error }").start_silent();
+    for gateway in [quiet, silent] {
+        let line = gateway.wait_for_line("this link makes the first administrator");
+        let (_, link) = line.split_once(": http://").unwrap();
+        let (address, path) = link.split_at(link.find('/').unwrap());
+        assert_eq!(Browser::at(address.parse().unwrap()).get(path).status, 200, "{line}");
+    }
+}
+
+#[test]
 fn two_who_have_the_link_make_one_administrator() {
     let site = Site::without_users();
     let link = link(&site);

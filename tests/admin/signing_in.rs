@@ -142,12 +142,12 @@ fn forms_from_elsewhere_change_nothing() {
         &[("origin", &*same)],
         &[("sec-fetch-site", "same-site"), ("origin", &*origin)],
         &[("sec-fetch-site", "none")],
-        &[],
     ] {
         assert_eq!(browser.post_from("/sign-in", &fields, headers).status, 403, "{headers:?}");
     }
     for wrong in [&[("name", "ada"), ("password", PASSWORD)][..], &[("csrf", ""), ("name", "ada"), ("password", PASSWORD)]] {
         assert_eq!(browser.post("/sign-in", wrong).status, 403);
+        assert_eq!(browser.post_from("/sign-in", wrong, &[]).status, 403, "a program needs the form's proof too");
     }
     assert!(!browser.is_signed_in());
     let form = browser.cookies.remove("countersign_form").unwrap();
@@ -158,7 +158,7 @@ fn forms_from_elsewhere_change_nothing() {
     let empty = [("csrf", ""), ("name", "ada"), ("password", PASSWORD)];
     assert_eq!(browser.post("/sign-in", &empty).status, 403, "with an empty one, and an empty field");
     browser.cookies.insert("countersign_form".to_owned(), form);
-    assert_eq!(browser.post("/sign-in", &fields).status, 303);
+    assert_eq!(browser.post_from("/sign-in", &fields, &[]).status, 303, "a program that names no origin");
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn whom_the_single_sign_on_names_may_allow_and_the_application_is_told_that_user
         ("x-frame-options", "DENY"),
         ("cache-control", "no-store"),
         ("x-content-type-options", "nosniff"),
-        ("referrer-policy", "same-origin"),
+        ("referrer-policy", "no-referrer"),
     ] {
         assert_eq!(page.field(name), Some(value), "{name}");
     }
@@ -114,13 +114,13 @@ fn a_decision_comes_from_the_page_that_the_same_person_saw() {
         ("another port", vec![("origin", "http://127.0.0.1:1")]),
         ("cross-site", vec![("sec-fetch-site", "cross-site"), ("origin", &here)]),
         ("same-site", vec![("sec-fetch-site", "same-site"), ("origin", &here)]),
-        ("no origin", vec![]),
         ("null", vec![("origin", "null")]),
     ] {
         assert_eq!(alice.post_from(AUTHORIZE, &fields, &headers).status, 403, "{what}");
     }
     let without = |left_out: &str| fields.iter().copied().filter(|(name, _)| *name != left_out).collect::<Vec<_>>();
     assert_eq!(alice.post(AUTHORIZE, &without("csrf")).status, 403, "no proof");
+    assert_eq!(alice.post_from(AUTHORIZE, &without("csrf"), &[]).status, 403, "no proof, and no origin");
     let mut eve = site.user("eve");
     eve.browser.cookies = alice.browser.cookies.clone();
     assert_eq!(eve.post(AUTHORIZE, &fields).status, 403, "somebody else at the same browser");
@@ -405,6 +405,19 @@ fn over_tls_cookies_are_for_tls_alone() {
     assert!(page.text().contains("href=\"/jira/plugins/servlet/oauth/authorize/style.css\""), "{}", page.text());
     let style = Browser::at(site.gateway.address()).get(&format!("/jira{AUTHORIZE}/style.css"));
     assert_eq!((style.status, style.field("content-type")), (200, Some("text/css; charset=utf-8")));
+}
+
+#[test]
+fn the_gateway_is_no_consumer_and_lets_nobody_pass_for_one() {
+    let open =
+        |builder: Builder| builder.route("{ path: /**, access: open }").setting("public_url: https://jira.example.com/jira");
+    let site = site_of(Backend::start(), "users: dance-users.yaml", open);
+    let consumer_info = "/jira/plugins/servlet/oauth/consumer-info";
+    for request in [request().get(consumer_info), request().post(consumer_info), REPORTING.signs().get(consumer_info)] {
+        assert_eq!(site.gateway.ask(&request).status, 404);
+    }
+    site.backend.assert_untouched();
+    assert_eq!(site.gateway.ask(&request().get("/jira/plugins/servlet/oauth/consumer-info/")).status, 200, "another path");
 }
 
 #[test]

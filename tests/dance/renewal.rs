@@ -61,6 +61,16 @@ fn an_expired_token_is_renewed_while_its_session_lasts() {
 }
 
 #[test]
+fn a_session_is_thirty_days_longer_than_its_token_where_nothing_is_said_of_it() {
+    let site = Site::living("{ access_token_ttl: 1h }", |builder| builder);
+    let token = site.request_token().token;
+    let verifier = site.alice().allows(&token);
+    let answer = site.exchange(&token, &verifier);
+    let seconds = |name: &str| answer.pair(name).unwrap();
+    assert_eq!((&*seconds("oauth_expires_in"), &*seconds("oauth_authorization_expires_in")), ("3600", "2595600"));
+}
+
+#[test]
 fn a_session_that_is_over_is_not_renewed() {
     let site = Site::living("{ access_token_ttl: 1s, session_ttl: 1s }", |builder| builder);
     let given = site.access_token();

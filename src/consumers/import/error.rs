@@ -104,7 +104,7 @@ impl ImportError {
             }
             Self::ClearText { host } => (
                 format!("over http, anybody between here and {host} could put a key of their own in the answer"),
-                "use https; or allow http, and compare the key's fingerprint with the application's administrator".into(),
+                "use https; or allow http (and its address, if it is inside), and compare the key's fingerprint with the application's administrator".into(),
             ),
             Self::UnknownHost { host, why } => (format!("{host} can't be found: {why}"), "check how the name is spelled".into()),
             Self::Inside { host, addresses } => (
