@@ -188,7 +188,8 @@ fn a_program_lists_and_revokes_tokens() {
     assert_eq!(program.delete(&format!("{ALL}?user=fred")).json, revoked);
     assert_eq!(program.delete(&format!("{ALL}?user=fred")).json, json!({ "done": "nothing", "revoked": 0 }));
     assert_eq!(allowed.verdicts(), ["token_revoked", "200", "token_revoked"]);
-    let lines: Vec<Value> = allowed.site.audit().into_iter().filter(|line| line["ended"].is_u64()).collect();
+    let ends = || allowed.site.audit().into_iter().filter(|line| line["ended"].is_u64()).collect();
+    let lines = eventually("four lines", || Some(ends()).filter(|lines: &Vec<Value>| lines.len() == 4));
     assert_eq!(lines.iter().map(|line| line["ended"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 0, 1, 0], "{lines:?}");
     assert!(lines.iter().all(|line| line["by"] == "api" && line["who"] == "deploy"), "{lines:?}");
 }

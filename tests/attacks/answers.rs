@@ -61,7 +61,7 @@ fn e36_a_flood_of_1xx_and_a_short_body_end_as_failures() {
             }
         }
     });
-    let gateway = Gateway::builder().upstream(&backend).setting("timeouts: { response: 2s }").start();
+    let gateway = Gateway::builder().upstream(&backend).setting("timeouts: { response: 4s }").start();
     for target in ["/flood", "/garbage", "/long-head"] {
         let response = gateway.ask(&by_reporting().get(target));
         assert!(matches!(response.status, 502 | 504), "{target}: {}", response.status);
@@ -166,7 +166,7 @@ fn e36_an_answer_with_two_framings_reaches_nobody_in_two_pieces() {
                 wire.send(answer);
             }
         });
-        let gateway = Gateway::builder().upstream(&backend).setting("timeouts: { response: 2s }").start();
+        let gateway = Gateway::builder().upstream(&backend).setting("timeouts: { response: 20s }").start();
         let mut client = gateway.client();
         client.send(by_reporting().get("/x").bytes());
         client.send(by_reporting().get("/y").bytes());

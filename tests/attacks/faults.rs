@@ -1,14 +1,17 @@
 //! A backend in trouble.
 
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 
 use crate::support::{Backend, Gateway, Wire, by_reporting, eventually, response};
 
-fn in_front_of(backend: &Backend) -> Gateway {
-    Gateway::builder().upstream(backend).setting("timeouts: { response: 1s, connect: 1s }").start()
+/// A gateway that does not wait for long; it waits long enough for a backend that answers on a busy machine.
+fn impatient_in_front_of(backend: &Backend) -> Gateway {
+    Gateway::builder().upstream(backend).setting("timeouts: { response: 4s }").start()
 }
 
 /// The access line of a request.
@@ -79,13 +82,13 @@ fn g44_a_backend_that_hangs_is_504() {
             wire.send(&response(200, &[], b"ok"));
         }
     });
-    let gateway = in_front_of(&backend);
+    let gateway = impatient_in_front_of(&backend);
     assert_eq!(gateway.ask(&by_reporting().get("/hang")).status, 504);
     assert_eq!(gateway.ask(&by_reporting().post("/hang").form("a=1")).status, 504);
     assert_eq!(gateway.ask(&by_reporting().get("/x")).status, 200);
     let line = told(&gateway, "/hang");
     assert_eq!((&line["verdict"], &line["status"]), (&"upstream_timeout".into(), &504.into()), "{line}");
-    assert!(line["reason"].as_str().unwrap().contains("timeouts.response (1 s)"), "{line}");
+    assert!(line["reason"].as_str().unwrap().contains("timeouts.response (4 s)"), "{line}");
     let hung = backend.requests().iter().filter(|request| request.target == "/hang").count();
     assert_eq!(hung, 2, "a request that hung was sent again");
     backend.wait("the hanging connections are given up", |records| {
@@ -118,7 +121,7 @@ fn g44_an_answer_cut_in_the_middle_never_looks_complete() {
                 cut(wire);
             }
         });
-        let gateway = in_front_of(&backend);
+        let gateway = impatient_in_front_of(&backend);
         let mut client = gateway.client();
         client.send(by_reporting().get("/cut").bytes());
         if let Some(answer) = client.try_response() {
@@ -148,7 +151,7 @@ fn g44_no_post_is_delivered_twice() {
             }
         }
     });
-    let gateway = in_front_of(&backend);
+    let gateway = Gateway::in_front_of(&backend);
     let mut answered = 0;
     for number in 0..60 {
         let target = format!("/order/{number}");
@@ -173,12 +176,16 @@ fn g44_no_post_is_delivered_twice() {
 #[test]
 fn g44_pooled_connections_that_the_backend_closes_harm_nobody() {
     // Ends each connection after one answer, without saying so.
-    let backend = Backend::scripted(|wire| {
+    let ended = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&ended);
+    let backend = Backend::scripted(move |wire| {
         if let Some(request) = wire.request() {
             wire.send(&response(200, &[], request.target.as_bytes()));
         }
+        wire.finish();
+        counted.fetch_add(1, Ordering::SeqCst);
     });
-    let gateway = in_front_of(&backend);
+    let gateway = Gateway::in_front_of(&backend);
     for number in 0..50 {
         let target = format!("/x/{number}");
         let got = gateway.ask(&by_reporting().get(&target));
@@ -188,10 +195,12 @@ fn g44_pooled_connections_that_the_backend_closes_harm_nobody() {
     for number in 0..50 {
         let target = format!("/order/{number}");
         let got = gateway.ask(&by_reporting().post(&target).body("text/plain", "buy"));
-        // The end may come while the order is on its way; then nobody knows, and it is not sent again.
+        // The end may be noticed while the order is on its way; then nobody knows, and it is not sent again.
         refused += usize::from(got.status == 502);
         assert!(matches!(got.status, 200 | 502), "{target}: {}", got.status);
-        std::thread::sleep(Duration::from_millis(2));
+        eventually("the backend has ended the connection", || {
+            (ended.load(Ordering::SeqCst) == backend.connections()).then_some(())
+        });
     }
     assert!(refused < 25, "{refused} of 50 orders met a dead connection");
     let mut orders: Vec<String> = backend.requests().into_iter().map(|r| r.target).filter(|t| t.starts_with("/order")).collect();
@@ -207,12 +216,12 @@ fn g44_a_slow_answer_passes_as_long_as_something_comes() {
         wire.request();
         wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n");
         for _ in 0..10 {
-            std::thread::sleep(Duration::from_millis(200));
+            std::thread::sleep(Duration::from_millis(500));
             wire.send(b"x");
         }
     });
-    // Two seconds in all, and never as long as one between two pieces.
-    let gateway = in_front_of(&backend);
+    // Five seconds in all, and never as long as four between two pieces.
+    let gateway = impatient_in_front_of(&backend);
     let response = gateway.ask(&by_reporting().get("/slow"));
     assert_eq!((response.status, response.text().as_str()), (200, "xxxxxxxxxx"));
 }

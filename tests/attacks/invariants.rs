@@ -170,7 +170,7 @@ fn i4_the_checks_come_in_their_order() {
 fn i4_what_is_refused_before_the_commit_uses_up_no_nonce() {
     let backend = Backend::start();
     let consumer =
-        Consumer::new("reporting", &RSA_2048).with("rate_limit: { requests: 1, per: 1s }").with("allow: [{ path: /rest/** }]");
+        Consumer::new("reporting", &RSA_2048).with("rate_limit: { requests: 1, per: 5s }").with("allow: [{ path: /rest/** }]");
     let gateway = Gateway::builder().upstream(&backend).consumer(consumer).start();
     let forbidden = by_reporting().get("/admin").nonce("kept-1");
     denied_as(&gateway, &backend, (403, "permission_denied"), "not allowed", &forbidden);

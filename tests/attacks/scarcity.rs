@@ -115,8 +115,13 @@ fn address(number: usize) -> String {
     format!("127.0.7.{}", 1 + number % 200)
 }
 
-/// The lowest number that no descriptor has.
+/// The lowest number that no descriptor has for long: one that is open just for a moment, such as that of a file that is looked at,
+/// is not in use in all of the looks.
 fn first_free(gateway: &Gateway) -> usize {
     let is_free = |number: &usize| !std::path::Path::new(&format!("/proc/{}/fd/{number}", gateway.pid())).exists();
-    (0..).find(is_free).unwrap()
+    let look = |_| {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        (0..).find(is_free)
+    };
+    (0..30).filter_map(look).min().unwrap()
 }

@@ -43,7 +43,8 @@ impl Server {
         let program = ["/usr/sbin/nginx", "/usr/local/sbin/nginx"].into_iter().find(|path| Path::new(path).exists());
         let program = program.expect("nginx is installed: ./tests/run does it");
         let folder = TempDir::new().unwrap();
-        let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        // It takes no port 0; the address is nobody else's.
+        let address = std::net::TcpListener::bind("127.0.48.2:0").unwrap().local_addr().unwrap();
         let log = folder.path().join("requests");
         std::fs::write(&log, "").unwrap();
         let temporary: String =

@@ -32,11 +32,11 @@ fn a_request_body_is_streamed() {
 #[test]
 fn a_form_may_take_longer_than_half_the_time_that_it_may_stop_for() {
     let backend = Backend::start();
-    let gateway = Gateway::builder().upstream(&backend).setting("timeouts: { body: 3s }").start();
+    let gateway = Gateway::builder().upstream(&backend).setting("timeouts: { body: 8s }").start();
     let bytes = by_reporting().post("/form").form("a=1&b=2").bytes();
     let mut client = gateway.client();
     client.send(&bytes[..bytes.len() - 3]);
-    std::thread::sleep(std::time::Duration::from_millis(1700));
+    std::thread::sleep(std::time::Duration::from_millis(4200));
     client.send(&bytes[bytes.len() - 3..]);
     assert_eq!(client.response().status, 200);
     assert_eq!(backend.only_request().text(), "a=1&b=2");

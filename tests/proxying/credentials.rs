@@ -320,7 +320,8 @@ impl Server {
         let program = ["/usr/sbin/nginx", "/usr/local/sbin/nginx"].into_iter().find(|path| Path::new(path).exists());
         let program = program.expect("nginx is installed: ./tests/run does it");
         let folder = TempDir::new().unwrap();
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        // It takes no port 0; the address is nobody else's.
+        let address = TcpListener::bind("127.0.48.3:0").unwrap().local_addr().unwrap();
         let temporary: String =
             ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|kind| format!("{kind}_temp_path {kind};")).concat();
         let configuration = format!(

@@ -1,17 +1,21 @@
 //! Start, end, and what is written down meanwhile.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::support::{Backend, Consumer, Gateway, RSA_2048, by_reporting, eventually, request, response, signed};
 
 #[test]
 fn sigterm_finishes_what_is_in_flight_and_exits_0() {
-    let backend = Backend::scripted(|wire| {
+    let released = Arc::new(AtomicBool::new(false));
+    let waits_for = Arc::clone(&released);
+    let backend = Backend::scripted(move |wire| {
         while let Some(request) = wire.request() {
             wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfirst");
-            if request.target == "/slow" {
-                std::thread::sleep(Duration::from_millis(1500));
+            while request.target == "/slow" && !waits_for.load(Ordering::SeqCst) {
+                std::thread::sleep(Duration::from_millis(10));
             }
             wire.send(b"-last");
         }
@@ -28,9 +32,10 @@ fn sigterm_finishes_what_is_in_flight_and_exits_0() {
         (count == 20).then_some(())
     });
     gateway.signal("TERM");
-    // The idle one is closed at once, well before the slow ones are done.
+    // The idle one is closed at once, before the slow ones are done.
     assert_eq!(idle.until_closed(), b"");
     assert!(gateway.is_running());
+    released.store(true, Ordering::SeqCst);
     for client in &mut busy {
         let answer = client.response();
         assert_eq!((answer.status, answer.text().as_str()), (200, "first-last"));

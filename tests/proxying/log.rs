@@ -56,22 +56,23 @@ fn a_bad_head_behind_a_good_request_has_a_line_of_its_own() {
 #[test]
 fn a_head_that_stops_coming_has_its_access_line_and_a_silent_connection_has_none() {
     let backend = Backend::start();
-    let gateway = Gateway::builder().upstream(&backend).setting("timeouts: { header: 1s, idle: 1s }").start();
+    let gateway = Gateway::builder().upstream(&backend).setting("timeouts: { header: 4s, idle: 4s }").start();
+    let [first, only] = ["/first", "/only"].map(|path| by_reporting().get(path).bytes());
     let mut silent = gateway.client_from("127.0.10.30");
     let mut slow = gateway.client_from("127.0.10.31");
     slow.send("GET / HTTP/1.1\r\nHo");
     let mut second = gateway.client_from("127.0.10.32");
-    assert_eq!(second.ask(by_reporting().get("/first").bytes()).status, 200);
+    assert_eq!(second.ask(first).status, 200);
     second.send("G");
     let mut idle = gateway.client_from("127.0.10.33");
-    assert_eq!(idle.ask(by_reporting().get("/only").bytes()).status, 200);
+    assert_eq!(idle.ask(only).status, 200);
     for client in [&mut silent, &mut slow, &mut second, &mut idle] {
         assert_eq!(client.until_closed(), b"");
     }
     for peer in ["127.0.10.31", "127.0.10.32"] {
         let line = gateway.wait_for_access(peer, |line| line["peer"] == peer && line["verdict"] == "head_timeout");
         assert_eq!((&line["status"], &line["method"], &line["path"]), (&Value::Null, &Value::Null, &Value::Null), "{line}");
-        assert!(line["reason"].as_str().unwrap().contains("timeouts.header (1 s)"), "{line}");
+        assert!(line["reason"].as_str().unwrap().contains("timeouts.header (4 s)"), "{line}");
     }
     // Two requests and two slow heads: the silent and the idle connection add nothing.
     gateway.ask(&request().get("/last"));

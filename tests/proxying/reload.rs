@@ -27,7 +27,7 @@ fn a_consumer_added_or_removed_is_live_within_a_second() {
     times.sort_unstable();
     println!("live after {times:?}");
     // The middle one: a machine that stands still for once breaks no promise, and a gateway that is always late does.
-    assert!(times[times.len() / 2] < Duration::from_secs(1), "{times:?}");
+    assert!(times[times.len() / 2] < SOON, "{times:?}");
 }
 
 /// Whether a line says what became of reading the consumers.
@@ -165,7 +165,7 @@ fn an_edited_configuration_is_live_and_what_needs_a_restart_is_named() {
         times.push(start.elapsed());
     }
     times.sort_unstable();
-    assert!(times[1] < Duration::from_secs(1), "{times:?}");
+    assert!(times[1] < SOON, "{times:?}");
 
     edit("listen: 127.0.0.1:0", "listen: 127.0.0.1:1");
     let line = gateway.wait_for_line("these settings changed and are taken at the next start");
@@ -198,6 +198,10 @@ fn a_file_without_permissions_keeps_the_old_consumers() {
     gateway.write_consumers("consumers: []\n");
     eventually("the next list is taken", || (gateway.ask(&signed("old", &RSA_2048)).status == 401).then_some(()));
 }
+
+/// The promise is one second, and it is for the program as it is installed. Without optimisation, and on a busy machine, this only
+/// says that it does not take much longer.
+const SOON: Duration = if cfg!(debug_assertions) { Duration::from_secs(5) } else { Duration::from_secs(1) };
 
 const KEPT_OLD: &str = "the consumers can't be read";
 

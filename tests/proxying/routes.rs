@@ -1,7 +1,10 @@
 //! `routes`: which access a request has before anybody proved anything.
 
+use std::net::SocketAddr;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use socket2::{Domain, Socket, Type};
 
 use crate::support::{Backend, Digest, Gateway, by_reporting, eventually, request, response};
 use crate::{admitted, refused};
@@ -190,7 +193,10 @@ fn several_servers_share_the_work_and_one_may_fail() {
     }
     assert_eq!(first.requests().len() + second.requests().len(), 40);
 
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // Bound, so that nobody else gets the port, and not listening, so that connections are refused.
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    let closed = socket.local_addr().unwrap().as_socket().unwrap();
     let servers = format!("{{ servers: [\"http://{closed}\", \"http://{}\"] }}", first.address());
     let gateway = Gateway::builder().upstream_setting(&servers).start();
     for _ in 0..10 {

@@ -67,7 +67,7 @@ fn a_tunnel_that_nobody_signed_for_stays_when_consumers_change() {
 #[test]
 fn an_idle_tunnel_is_closed_and_a_busy_one_is_not() {
     let backend = switching();
-    let gateway = Gateway::builder().upstream(&backend).setting("timeouts: { idle: 2s }").start();
+    let gateway = Gateway::builder().upstream(&backend).setting("timeouts: { idle: 5s }").start();
     let mut busy = open(&gateway, "127.0.12.4", by_reporting());
     let mut idle = open(&gateway, "127.0.12.5", by_reporting());
     let mut said = 0;

@@ -186,8 +186,9 @@ impl Builder {
         let wrapper = std::mem::take(&mut self.wrapper);
         let mut gateway = Gateway::spawn(self.write(), &wrapper);
         let status = gateway.wait_for_exit();
-        let said = eventually("the program's last words", || Some(gateway.lines()).filter(|lines| !lines.is_empty()));
-        (status, said.join("\n"))
+        // The reader ends with the pipe, and has its last words then.
+        let _ = gateway.reader.take().map(JoinHandle::join);
+        (status, gateway.lines().join("\n"))
     }
 }
 
@@ -290,7 +291,9 @@ impl Gateway {
     /// Sends a request on a connection of its own.
     #[track_caller]
     pub fn ask(&self, request: &Signing) -> Response {
-        self.client().ask(request.bytes())
+        // Signed first: a gateway's time for the head runs from the connection on.
+        let bytes = request.bytes();
+        self.client().ask(bytes)
     }
 
     /// Sends bytes on a connection of their own.
