@@ -91,7 +91,7 @@ const STEPS: [(Step, i64); 5] = [
 mod tests {
     use super::super::desk::{Desk, LIFETIMES, problem};
     use super::super::problem::TokenProblem;
-    use super::super::{ending, model::Selection};
+    use super::super::{model::Selection, revocation};
     use super::*;
 
     /// Rows of both kinds of tokens, forgotten or not.
@@ -128,7 +128,7 @@ mod tests {
         desk.clean_up();
         assert_eq!(desk.index.len(), 3);
         let bob = Selection { user: Some("bob".to_owned()), ..Selection::default() };
-        problem(desk.operations.write(|writing, now| Ok(ending::revoke(writing, &bob, now)?))).unwrap();
+        problem(desk.operations.write(|writing, now| Ok(revocation::revoke(writing, &bob, now)?))).unwrap();
         let new = desk.renew(renewed.issued.token.reveal(), "a", renewed.session_handle.reveal()).unwrap();
         pass(&mut desk, 1);
         assert_eq!(desk.index.len(), 1);

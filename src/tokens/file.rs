@@ -1,10 +1,10 @@
 //! The database without the thread and the memory, for commands; a gateway may have it open at the same time.
 
 use super::database::Database;
-use super::ending;
 use super::model::{AccessToken, Selection};
 use super::operations::only_fault;
 use super::problem::StoreFault;
+use super::{ending, revocation};
 use crate::clock::Clock;
 use crate::consumers::ConsumerKey;
 use crate::directory::Directory;
@@ -30,7 +30,7 @@ impl TokenFile {
     /// # Errors
     /// If they can't be read.
     pub fn list(&self, which: &Selection) -> Result<Vec<AccessToken>, StoreFault> {
-        ending::list(&self.database, which, self.clock.wall())
+        revocation::list(&self.database, which, self.clock.wall())
     }
 
     /// Takes tokens back, and gives those that were. A running gateway refuses them within a second.
@@ -39,7 +39,7 @@ impl TokenFile {
     /// If that can't be stored; none is taken back then.
     pub fn revoke(&mut self, which: &Selection) -> Result<Vec<AccessToken>, StoreFault> {
         let now = self.clock.wall();
-        self.database.write(|writing| Ok(ending::revoke(writing, which, now)?)).map_err(only_fault)
+        self.database.write(|writing| Ok(revocation::revoke(writing, which, now)?)).map_err(only_fault)
     }
 
     /// Ends all tokens of a consumer that was removed, for good.

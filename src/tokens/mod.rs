@@ -21,6 +21,7 @@ mod operations;
 mod problem;
 #[cfg(test)]
 mod random;
+mod revocation;
 mod schema;
 mod store;
 mod temporary;

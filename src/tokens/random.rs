@@ -3,11 +3,11 @@
 use proptest::prelude::*;
 
 use super::desk::{Desk, LIFETIMES, key};
-use super::ending::{self, purge};
+use super::ending::purge;
 use super::exchange::VERIFIER_TRIES;
 use super::model::{Decision, Revision, Selection, TokenCredentials, TokenId};
 use super::problem::TokenProblem;
-use super::{cleanup, desk};
+use super::{cleanup, desk, revocation};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -203,7 +203,7 @@ impl Model {
     fn revoke(&mut self, at: Option<usize>, consumer: Option<&str>, user: Option<&str>) {
         let id = at.and_then(|at| self.access.get(at)).map(|access| access.id);
         let which = Selection { id, consumer: consumer.map(key), user: user.map(str::to_owned) };
-        let revoked = self.desk.operations.write(|writing, now| Ok(ending::revoke(writing, &which, now)?));
+        let revoked = self.desk.operations.write(|writing, now| Ok(revocation::revoke(writing, &which, now)?));
         let revoked: Vec<_> = desk::problem(revoked).unwrap().iter().map(|token| token.id).collect();
         let now = self.now;
         let fits = |access: &&mut Access| {

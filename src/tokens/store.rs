@@ -16,7 +16,7 @@ use super::keeper::{self, Job};
 use super::model::{AccessToken, Decided, Decision, Issued, NewTemporary, Selection, TemporaryCredentials, TokenCredentials};
 use super::operations::{Operations, hash, only_fault};
 use super::problem::{DanceError, StoreFault, TokenProblem};
-use super::{ending, temporary};
+use super::{ending, revocation, temporary};
 use crate::clock::Clock;
 use crate::config::Lifetimes;
 use crate::consumers::{ConsumerKey, ConsumerList};
@@ -149,7 +149,7 @@ impl TokenStore {
     /// # Errors
     /// If that can't be stored; none is taken back then.
     pub async fn revoke(&self, which: Selection) -> Result<Vec<Arc<AccessToken>>, StoreFault> {
-        let revoke = move |writing: &Writing<'_>, now| Ok(ending::revoke(writing, &which, now)?);
+        let revoke = move |writing: &Writing<'_>, now| Ok(revocation::revoke(writing, &which, now)?);
         let revoked = self.counts.note(Step::Revocation, self.write(revoke).await).map_err(only_fault)?;
         Ok(revoked.into_iter().map(Arc::new).collect())
     }
