@@ -52,7 +52,7 @@ fn main() {
     println!("a user's {listed} tokens listed:       {:6.0} µs", start.elapsed().as_secs_f64() * 1e6);
     let start = Instant::now();
     let of_consumer = Selection { consumer: Some(consumer(7)), ..Selection::default() };
-    let revoked = wait_for(store.revoke(of_consumer)).expect("revoked").len();
+    let revoked = wait_for(store.revoke(of_consumer)).expect("revoked").tokens.len();
     println!("a consumer's {revoked} tokens revoked: {:5.0} ms", start.elapsed().as_secs_f64() * 1e3);
 }
 

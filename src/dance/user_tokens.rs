@@ -10,7 +10,7 @@ use super::desk::Desk;
 use super::doorkeeper::{Browser, FormPurpose};
 use super::layout::Layout;
 use crate::observe::{Actor, Audited, Subject};
-use crate::tokens::{AccessToken, Selection, StoreFault, TokenId};
+use crate::tokens::{AccessToken, Revoked, Selection, StoreFault, TokenId};
 use crate::web::to_the_end;
 use crate::web::words::{date, moment, shown};
 
@@ -100,25 +100,27 @@ impl Desk<'_> {
         if !self.keeper.is_proved(&self.visit, FormPurpose { user, token: "" }) {
             return self.not_ours(here.to_owned());
         }
-        match self.revoke(id, user).await {
-            Ok(ended) if ended.is_empty() => self.none_such(),
+        match self.withdraw(id, user).await {
+            Ok(revoked) if revoked.is_empty() => self.none_such(),
             Ok(_) => DanceAnswer::redirect(&format!("{here}?revoked=yes")),
             Err(fault) => self.store_fault(fault),
         }
     }
 
     /// Revokes and writes it down, whether or not the browser waits for it.
-    async fn revoke(&self, id: TokenId, user: &str) -> Result<Vec<Arc<AccessToken>>, StoreFault> {
+    async fn withdraw(&self, id: TokenId, user: &str) -> Result<Revoked, StoreFault> {
         let (keeper, tokens, from) = (Arc::clone(self.keeper), Arc::clone(self.tokens), self.from());
         let user = user.to_owned();
         let work = async move {
-            let ended = tokens.revoke(ones_own(id, &user)).await?;
-            for token in &ended {
+            let revoked = tokens.withdraw(id, &user).await?;
+            for token in &revoked.tokens {
                 let (id, consumer) = (token.id.to_string(), Some(token.consumer.as_str()));
                 let subject = Subject::AccessTokens { id: Some(&id), consumer, user: Some(&user) };
-                keeper.audit.note(&Audited::done(Actor::Owner(&user), from, "revoke_token", subject)).await;
+                let done = Audited::done(Actor::Owner(&user), from, "revoke_token", subject);
+                let requests_ended = (revoked.request_tokens > 0).then_some(revoked.request_tokens);
+                keeper.audit.note(&Audited { requests_ended, ..done }).await;
             }
-            Ok(ended)
+            Ok(revoked)
         };
         to_the_end(work, StoreFault::Closed).await
     }

@@ -39,6 +39,8 @@ pub struct Audited<'a> {
     pub changed: Vec<&'static str>,
     /// How many access tokens ended with it; `None`: it is not about tokens.
     pub ended: Option<usize>,
+    /// How many request tokens ended with them; `None`: none that could have.
+    pub requests_ended: Option<usize>,
     /// Why it was refused; `None`: it was done.
     pub refused: Option<&'a str>,
 }
@@ -85,7 +87,8 @@ pub enum Subject<'a> {
 impl<'a> Audited<'a> {
     /// Something that was done, with nothing more to say about it.
     pub fn done(who: Actor<'a>, from: Option<IpAddr>, action: &'static str, subject: Subject<'a>) -> Self {
-        Self { who, from, action, subject, before: None, after: None, changed: Vec::new(), ended: None, refused: None }
+        let (before, after, ended, requests_ended, refused) = Default::default();
+        Self { who, from, action, subject, before, after, changed: Vec::new(), ended, requests_ended, refused }
     }
 
     /// As [`Self::done`], but it was not.
@@ -122,6 +125,7 @@ impl<'a> Audited<'a> {
             after: self.after.as_deref(),
             changed: &self.changed,
             ended: self.ended,
+            requests_ended: self.requests_ended,
             result: if self.refused.is_some() { "refused" } else { "done" },
             reason: self.refused.map(OneLine),
         }
@@ -163,6 +167,8 @@ struct Line<'a> {
     changed: &'a [&'static str],
     #[serde(skip_serializing_if = "Option::is_none")]
     ended: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    requests_ended: Option<usize>,
     result: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<OneLine<'a>>,

@@ -1,7 +1,7 @@
 //! The database without the thread and the memory, for commands; a gateway may have it open at the same time.
 
 use super::database::Database;
-use super::model::{AccessToken, Selection};
+use super::model::{AccessToken, Revoked, Selection};
 use super::operations::only_fault;
 use super::problem::StoreFault;
 use super::{ending, revocation};
@@ -33,11 +33,19 @@ impl TokenFile {
         revocation::list(&self.database, which, self.clock.wall())
     }
 
-    /// Takes tokens back, and gives those that were. A running gateway refuses them within a second.
+    /// How many request tokens would end with what is revoked; of a single token none.
+    ///
+    /// # Errors
+    /// If they can't be counted.
+    pub fn waiting(&self, which: &Selection) -> Result<usize, StoreFault> {
+        revocation::waiting(&self.database, which, self.clock.wall())
+    }
+
+    /// Takes tokens back, as [`TokenStore::revoke`](super::TokenStore::revoke) does. A running gateway refuses them within a second.
     ///
     /// # Errors
     /// If that can't be stored; none is taken back then.
-    pub fn revoke(&mut self, which: &Selection) -> Result<Vec<AccessToken>, StoreFault> {
+    pub fn revoke(&mut self, which: &Selection) -> Result<Revoked, StoreFault> {
         let now = self.clock.wall();
         self.database.write(|writing| Ok(revocation::revoke(writing, which, now)?)).map_err(only_fault)
     }

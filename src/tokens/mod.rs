@@ -29,8 +29,8 @@ mod temporary;
 pub use counts::{Step, StepCounts, StepOutcome};
 pub use file::TokenFile;
 pub use model::{
-    AccessToken, Callback, Decided, Decision, Issued, NewTemporary, Revision, Selection, TemporaryCredentials, TokenCredentials,
-    TokenId,
+    AccessToken, Callback, Decided, Decision, Issued, NewTemporary, Revision, Revoked, Selection, TemporaryCredentials,
+    TokenCredentials, TokenId,
 };
 pub use problem::{DanceError, StoreFault, TokenProblem};
 pub use store::TokenStore;

@@ -108,6 +108,22 @@ pub struct AccessToken {
     pub session_expires: Timestamp,
 }
 
+/// What a revocation has ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Revoked {
+    /// The access tokens, which could be used or renewed until then; oldest first.
+    pub tokens: Vec<AccessToken>,
+    /// How many request tokens, which could have become access tokens.
+    pub request_tokens: usize,
+}
+
+impl Revoked {
+    /// Whether there was nothing to end.
+    pub fn is_empty(&self) -> bool {
+        self.tokens.is_empty() && self.request_tokens == 0
+    }
+}
+
 /// A number for a token, never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TokenId(pub i64);

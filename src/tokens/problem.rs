@@ -23,7 +23,7 @@ pub enum TokenProblem {
     Used,
     /// Nobody has decided about the request token yet.
     Undecided,
-    /// The resource owner said no.
+    /// The resource owner said no, or the yes was revoked.
     Denied,
     /// There is no verifier, and the client does not speak OAuth 1.0.
     VerifierAbsent,
@@ -76,7 +76,7 @@ impl fmt::Display for TokenProblem {
             Self::Renewed => "the token was renewed, and another has taken its place",
             Self::Used => "the request token was exchanged for an access token before",
             Self::Undecided => "the user has neither allowed nor denied access yet",
-            Self::Denied => "the user has denied access",
+            Self::Denied => "the user has denied access, or it was revoked before the exchange",
             Self::VerifierAbsent => "oauth_verifier is absent: the user was given one when access was allowed",
             Self::WrongVerifier { tries_left: 1 } => "oauth_verifier is not the one that the user was given; 1 more try",
             Self::WrongVerifier { tries_left } => {

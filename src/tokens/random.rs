@@ -16,6 +16,7 @@ enum Step {
     Exchange { at: usize, consumer: usize, verifier: Sent },
     Renew { at: usize, consumer: usize, is_right: bool },
     Revoke { at: Option<usize>, consumer: Option<usize>, user: Option<usize> },
+    Withdraw { at: usize, user: usize },
     Purge { consumer: usize },
     Pass { seconds: u64 },
     CleanUp,
@@ -69,6 +70,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         6 => (at(), one.clone(), sent()).prop_map(|(at, consumer, verifier)| Step::Exchange { at, consumer, verifier }),
         3 => (at(), one.clone(), any::<bool>()).prop_map(|(at, consumer, is_right)| Step::Renew { at, consumer, is_right }),
         1 => (proptest::option::of(at()), some(), some()).prop_map(|(at, consumer, user)| Step::Revoke { at, consumer, user }),
+        1 => (at(), one.clone()).prop_map(|(at, user)| Step::Withdraw { at, user }),
         1 => one.prop_map(|consumer| Step::Purge { consumer }),
         3 => prop_oneof![Just(1), Just(200), Just(599), Just(3000), Just(86_400), Just(31 * 86_400)]
             .prop_map(|seconds| Step::Pass { seconds }),
@@ -95,6 +97,7 @@ impl Model {
             }
             Step::Renew { at, consumer, is_right } if at < self.access.len() => self.renew(at, CONSUMERS[consumer], is_right),
             Step::Revoke { at, consumer, user } => self.revoke(at, consumer.map(|at| CONSUMERS[at]), user.map(|at| USERS[at])),
+            Step::Withdraw { at, user } if at < self.access.len() => self.withdraw(at, USERS[user]),
             Step::Purge { consumer } => self.purge(CONSUMERS[consumer]),
             Step::Pass { seconds } => {
                 self.desk.clock.advance(seconds);
@@ -102,7 +105,7 @@ impl Model {
             }
             Step::CleanUp => self.clean_up(),
             Step::Restart => self.desk = self.desk.another(),
-            Step::Decide { .. } | Step::Exchange { .. } | Step::Renew { .. } => {}
+            Step::Decide { .. } | Step::Exchange { .. } | Step::Renew { .. } | Step::Withdraw { .. } => {}
         }
     }
 
@@ -204,7 +207,10 @@ impl Model {
         let id = at.and_then(|at| self.access.get(at)).map(|access| access.id);
         let which = Selection { id, consumer: consumer.map(key), user: user.map(str::to_owned) };
         let revoked = self.desk.operations.write(|writing, now| Ok(revocation::revoke(writing, &which, now)?));
-        let revoked: Vec<_> = desk::problem(revoked).unwrap().iter().map(|token| token.id).collect();
+        let revoked = desk::problem(revoked).unwrap();
+        let denied = self.deny(id, consumer, user);
+        assert_eq!(revoked.request_tokens, denied);
+        let revoked: Vec<_> = revoked.tokens.iter().map(|token| token.id).collect();
         let now = self.now;
         let fits = |access: &&mut Access| {
             id.is_none_or(|id| id == access.id)
@@ -218,6 +224,34 @@ impl Model {
         };
         let expected: Vec<_> = self.access.iter_mut().filter(is_live).filter(fits).map(end).collect();
         assert_eq!(revoked, expected);
+    }
+
+    fn withdraw(&mut self, at: usize, user: &str) {
+        let (now, access) = (self.now, &mut self.access[at]);
+        let (id, consumer) = (access.id, access.consumer);
+        let withdrawn = self.desk.operations.write(|writing, now| Ok(revocation::withdraw(writing, id, user, now)?));
+        let withdrawn = desk::problem(withdrawn).unwrap();
+        let is_good = !access.is_gone && access.ended.is_none() && now < access.session_expires && access.user == user;
+        assert!(withdrawn.tokens.iter().map(|token| token.id).eq(is_good.then_some(id)));
+        if is_good {
+            access.ended = Some((TokenProblem::Revoked, now));
+        }
+        let denied = if is_good { self.deny(None, Some(consumer), Some(user)) } else { 0 };
+        assert_eq!(withdrawn.request_tokens, denied);
+    }
+
+    /// What was begun ends with what is revoked, but for one that is named by its number.
+    fn deny(&mut self, id: Option<TokenId>, consumer: Option<&str>, user: Option<&str>) -> usize {
+        let now = self.now;
+        let is_waiting = |of: &&mut Temporary| !of.is_gone && now < of.expires;
+        let fits = |of: &&mut Temporary| match of.stands {
+            Ok(()) => user.is_none_or(|user| user == of.user),
+            Err(TokenProblem::Undecided) => user.is_none(),
+            Err(_) => false,
+        };
+        let all = self.temporary.iter_mut().filter(|_| id.is_none()).filter(is_waiting).filter(fits);
+        let of_consumer = all.filter(|of| consumer.is_none_or(|consumer| consumer == of.consumer));
+        of_consumer.map(|of| of.stands = Err(TokenProblem::Denied)).count()
     }
 
     fn purge(&mut self, consumer: &str) {

@@ -13,7 +13,9 @@ use super::database::{Database, Writing};
 use super::exchange::{self, Asked};
 use super::index::Index;
 use super::keeper::{self, Job};
-use super::model::{AccessToken, Decided, Decision, Issued, NewTemporary, Selection, TemporaryCredentials, TokenCredentials};
+use super::model::{
+    AccessToken, Decided, Decision, Issued, NewTemporary, Revoked, Selection, TemporaryCredentials, TokenCredentials, TokenId,
+};
 use super::operations::{Operations, hash, only_fault};
 use super::problem::{DanceError, StoreFault, TokenProblem};
 use super::{ending, revocation, temporary};
@@ -144,14 +146,33 @@ impl TokenStore {
         self.counts.note(Step::Renewal, self.write_token(renew).await)
     }
 
-    /// Takes tokens back: from the next request on they are refused. Gives those that were.
+    /// Takes tokens back: from the next request on they are refused. Where no single one is named, the request tokens end with them that
+    /// the consumer has, or that the user has allowed: what was begun before becomes no token after it. They count as denied.
     ///
     /// # Errors
     /// If that can't be stored; none is taken back then.
-    pub async fn revoke(&self, which: Selection) -> Result<Vec<Arc<AccessToken>>, StoreFault> {
+    pub async fn revoke(&self, which: Selection) -> Result<Revoked, StoreFault> {
         let revoke = move |writing: &Writing<'_>, now| Ok(revocation::revoke(writing, &which, now)?);
-        let revoked = self.counts.note(Step::Revocation, self.write(revoke).await).map_err(only_fault)?;
-        Ok(revoked.into_iter().map(Arc::new).collect())
+        self.counts.note(Step::Revocation, self.write(revoke).await).map_err(only_fault)
+    }
+
+    /// Takes one token back for the user whose it has to be, and with it what the same user has allowed the same consumer and was not
+    /// exchanged yet: to its user, a token is the application.
+    ///
+    /// # Errors
+    /// As of [`Self::revoke`].
+    pub async fn withdraw(&self, id: TokenId, user: &str) -> Result<Revoked, StoreFault> {
+        let user = user.to_owned();
+        let withdraw = move |writing: &Writing<'_>, now| Ok(revocation::withdraw(writing, id, &user, now)?);
+        self.counts.note(Step::Revocation, self.write(withdraw).await).map_err(only_fault)
+    }
+
+    /// How many request tokens would end with what is revoked; of a single token none.
+    ///
+    /// # Errors
+    /// If they can't be counted.
+    pub async fn waiting(&self, which: Selection) -> Result<usize, StoreFault> {
+        self.write(move |writing, now| Ok(revocation::waiting(writing, &which, now)?)).await.map_err(only_fault)
     }
 
     /// Those that can be used or renewed, oldest first; at most `limit`.
@@ -294,7 +315,7 @@ mod tests {
             let (token, verifier) = &waiting;
             store.exchange(token.as_bytes(), &key("a"), Some(verifier.as_bytes()), LIFETIMES).await.unwrap();
             let revoked = store.revoke(Selection { user: Some("ada".to_owned()), ..Selection::default() }).await.unwrap();
-            assert_eq!(revoked, [Arc::clone(&new.token)]);
+            assert_eq!(revoked, Revoked { tokens: vec![(*new.token).clone()], request_tokens: 0 });
             assert_eq!(store.access(new.issued.token.reveal().as_bytes(), &key("a"), now).unwrap_err(), TokenProblem::Revoked);
             assert_eq!(store.list(&Selection::default(), 10).len(), 1);
             store.purge(&key("a")).await.unwrap();

@@ -59,7 +59,7 @@ impl App {
 
 /// The user says yes on the page that asks, and reads the verifier from the next one.
 #[track_caller]
-fn allow(gateway: &Gateway, token: &str, user: &str) -> String {
+pub(crate) fn allow(gateway: &Gateway, token: &str, user: &str) -> String {
     let mut browser = Browser::at(gateway.address());
     let path = format!("{AUTHORIZE}?oauth_token={token}");
     let asked = browser.send("GET", &path, &[("x-sso-user", user), ("sec-fetch-site", "none")], "");

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::allowed::{App, DANCE};
+use crate::allowed::{App, DANCE, allow};
 use crate::browser::{Browser, Site, hidden};
 use crate::form::unescaped;
 use crate::program::Program;
@@ -181,17 +181,56 @@ fn a_program_lists_and_revokes_tokens() {
     assert_eq!((&second["total"], &second["tokens"][0]["user"]), (&json!(3), &json!("gina")));
 
     let path = format!("{ALL}/{}", first["id"]);
-    let revoked = json!({ "done": "revoked", "revoked": 1 });
+    let revoked = json!({ "done": "revoked", "revoked": 1, "request_tokens": 0 });
+    let nothing = json!({ "done": "nothing", "revoked": 0, "request_tokens": 0 });
     assert_eq!(program.delete(&path).json, revoked);
     assert_eq!(program.delete(&path).json["code"], "unknown_token");
     assert_eq!(allowed.verdicts(), ["token_revoked", "200", "200"]);
     assert_eq!(program.delete(&format!("{ALL}?user=fred")).json, revoked);
-    assert_eq!(program.delete(&format!("{ALL}?user=fred")).json, json!({ "done": "nothing", "revoked": 0 }));
+    assert_eq!(program.delete(&format!("{ALL}?user=fred")).json, nothing);
     assert_eq!(allowed.verdicts(), ["token_revoked", "200", "token_revoked"]);
     let ends = || allowed.site.audit().into_iter().filter(|line| line["ended"].is_u64()).collect();
     let lines = eventually("four lines", || Some(ends()).filter(|lines: &Vec<Value>| lines.len() == 4));
     assert_eq!(lines.iter().map(|line| line["ended"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 0, 1, 0], "{lines:?}");
     assert!(lines.iter().all(|line| line["by"] == "api" && line["who"] == "deploy"), "{lines:?}");
+}
+
+#[test]
+fn what_is_allowed_and_not_exchanged_yet_ends_with_all_of_a_user_or_of_a_consumer() {
+    let allowed = allowed();
+    let (gateway, mut browser, program) = (&allowed.site.gateway, allowed.site.signed_in(), Program::at(&allowed.site));
+    let begun = |user: &str| {
+        let token = allowed.reporting.request_token(gateway);
+        let verifier = allow(gateway, &token, user);
+        (token, verifier)
+    };
+    let is_denied = |(token, verifier): &(String, String)| {
+        allowed.reporting.exchange(gateway, token, verifier).problem().as_deref() == Some("permission_denied")
+    };
+    let [of_fred, of_gina, of_hal] = ["fred", "gina", "hal"].map(begun);
+    let page = browser.get("/tokens?user=fred").text();
+    assert!(page.contains("1 request token could still become one.") && page.contains("Revoke all of it"), "{page}");
+    let asked = browser.get("/tokens/revoke?user=fred").text();
+    assert!(asked.contains("2 access tokens: ") && asked.contains("1 request token that could still become"), "{asked}");
+    confirm(&mut browser, "/tokens/revoke?user=fred");
+    let line = allowed.site.wait_for_audit("revoke_tokens", "done");
+    assert_eq!((&line["ended"], &line["requests_ended"]), (&json!(2), &json!(1)), "{line}");
+    assert!(is_denied(&of_fred));
+
+    let page = browser.get("/tokens?user=hal").text();
+    assert!(page.contains("There is no access token like that. 1 request token could still become one."), "{page}");
+    let asked = browser.get("/tokens/revoke?user=hal").text();
+    assert!(!asked.contains("0 access tokens") && asked.contains("1 request token that could still become"), "{asked}");
+    let ended = |path: &str| program.delete(&format!("{ALL}?{path}")).json;
+    assert_eq!(ended("user=hal"), json!({ "done": "revoked", "revoked": 0, "request_tokens": 1 }));
+    assert_eq!(ended("user=hal"), json!({ "done": "nothing", "revoked": 0, "request_tokens": 0 }));
+    assert!(is_denied(&of_hal));
+    assert_eq!(browser.get("/tokens/revoke?user=hal").status, 404, "there is nothing to revoke any more");
+
+    let undecided = (allowed.reporting.request_token(gateway), "guessed".to_owned());
+    assert_eq!(ended("consumer=reporting"), json!({ "done": "revoked", "revoked": 1, "request_tokens": 2 }));
+    assert!(is_denied(&of_gina) && is_denied(&undecided));
+    assert_eq!(allowed.verdicts(), ["token_revoked"; 3]);
 }
 
 #[test]

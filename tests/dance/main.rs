@@ -17,6 +17,7 @@ mod owner;
 mod proxy;
 mod refused;
 mod renewal;
+mod revoked;
 mod secrets;
 mod site;
 #[path = "../support/mod.rs"]

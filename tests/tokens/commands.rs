@@ -6,10 +6,10 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-use countersign::tokens::TokenProblem;
+use countersign::tokens::{DanceError, TokenProblem};
 use serde_json::{Value, json};
 
-use crate::site::{Screen, Site, dance, problem, run, tokens, until};
+use crate::site::{Screen, Site, allowed, dance, exchange, problem, run, tokens, until};
 
 fn listed(site: &Site, arguments: &[&str]) -> Vec<(i64, String, String)> {
     let all: Vec<Value> = serde_json::from_str(&site.done(&[&["list", "--json"], arguments].concat()).out).unwrap();
@@ -74,6 +74,40 @@ fn what_is_revoked_is_refused_by_whoever_has_the_database_open() {
 }
 
 #[test]
+fn what_a_user_has_allowed_and_its_consumer_has_not_fetched_yet_is_revoked_too() {
+    let site = Site::new();
+    let store = site.open();
+    let [ada, bob] = ["ada", "bob"].map(|user| allowed(&store, "a", user));
+    let is_denied = |begun| matches!(exchange(&store, "a", begun), Err(DanceError::Problem(TokenProblem::Denied)));
+    let told = site.done(&["revoke", "--user", "ada", "--yes"]).out;
+    assert_eq!(told, "revoked 1 request token that could still have become an access token\n");
+    assert_eq!(site.tokens(&["revoke", "--user", "ada", "--yes"]).code, Some(1), "there is none any more");
+    assert!(is_denied(&ada));
+    let id = exchange(&store, "a", &bob).unwrap().token.id;
+    let begun = [allowed(&store, "a", "bob"), allowed(&store, "a", "ada")];
+    let other = allowed(&store, "b", "bob");
+    let told = site.done(&["revoke", "--consumer", "a", "--yes"]).out;
+    let expected = format!(
+        "revoked token {id} of consumer a for user bob\n\
+         revoked 2 request tokens that could still have become an access token\n"
+    );
+    assert_eq!(told, expected);
+    assert!(begun.iter().all(is_denied));
+    exchange(&store, "b", &other).unwrap();
+}
+
+#[test]
+fn with_one_token_by_its_number_nothing_else_ends() {
+    let site = Site::new();
+    let store = site.open();
+    let (given, begun) = (dance(&store, "a", "ada"), allowed(&store, "a", "ada"));
+    let id = given.token.id;
+    let told = site.done(&["revoke", &id.to_string(), "--yes"]).out;
+    assert_eq!(told, format!("revoked token {id} of consumer a for user ada\n"));
+    exchange(&store, "a", &begun).unwrap();
+}
+
+#[test]
 fn it_asks_at_a_terminal_and_nowhere_else() {
     let site = Site::new();
     dance(&site.open(), "a", "ada");
@@ -108,13 +142,24 @@ fn a_configuration_names_the_directory_and_the_audit_log() {
     let with_config = |arguments: &[&str]| tokens(&[arguments, &["--config", config.to_str().unwrap()]].concat());
     let done = with_config(&["revoke", "--user", "ada", "--yes"]);
     assert_eq!(done.code, Some(0), "{}", done.err);
-    let line: Value = serde_json::from_str(&fs::read_to_string(site.path("audit.log")).unwrap()).unwrap();
-    let id = given.token.id.to_string();
+    let lines = || -> Vec<Value> {
+        let text = fs::read_to_string(site.path("audit.log")).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let (line, id) = (&lines()[0], given.token.id.to_string());
     assert_eq!(
         (&line["audit"], &line["token"], &line["consumer"], &line["user"], &line["result"]),
         (&json!("revoke_token"), &json!(id), &json!("a"), &json!("ada"), &json!("done"))
     );
     assert_eq!(with_config(&["list"]).err, "there are no such tokens\n");
+    allowed(&site.open(), "a", "ada");
+    assert_eq!(with_config(&["revoke", "--user", "ada", "--yes"]).code, Some(0));
+    let line = &lines()[1];
+    assert_eq!(
+        (&line["audit"], &line["requests_ended"], &line["user"]),
+        (&json!("revoke_tokens"), &json!(1), &json!("ada")),
+        "{line}"
+    );
 }
 
 #[test]

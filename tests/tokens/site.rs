@@ -9,7 +9,9 @@ use countersign::clock::Clock;
 use countersign::config::Lifetimes;
 use countersign::consumers::ConsumerKey;
 use countersign::directory::Directory;
-use countersign::tokens::{Callback, Decision, NewTemporary, Revision, TokenCredentials, TokenProblem, TokenStore};
+use countersign::tokens::{
+    Callback, DanceError, Decision, NewTemporary, Revision, TokenCredentials, TokenProblem, TokenStore,
+};
 use tempfile::TempDir;
 
 pub(crate) struct Site(TempDir);
@@ -75,17 +77,30 @@ pub(crate) fn wait_for<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
 }
 
-/// A whole dance.
-pub(crate) fn dance(store: &TokenStore, consumer: &str, user: &str) -> TokenCredentials {
+/// A request token that a user has allowed, and its verifier.
+pub(crate) fn allowed(store: &TokenStore, consumer: &str, user: &str) -> (String, String) {
     wait_for(async {
-        let lifetimes = Lifetimes::default();
         let new = NewTemporary { consumer: key(consumer), callback: Callback::OutOfBand, revision: Revision::OneA };
-        let issued = store.begin(new, lifetimes).await.unwrap();
+        let issued = store.begin(new, Lifetimes::default()).await.unwrap();
         let allow = Decision::Allow { user: user.to_owned() };
         let verifier = store.decide(issued.token.reveal(), allow).await.unwrap().verifier.unwrap();
-        let (token, verifier) = (issued.token.reveal().as_bytes(), verifier.reveal().as_bytes());
-        store.exchange(token, &key(consumer), Some(verifier), lifetimes).await.unwrap()
+        (issued.token.reveal().to_owned(), verifier.reveal().to_owned())
     })
+}
+
+/// What the exchange of one comes to.
+pub(crate) fn exchange(
+    store: &TokenStore,
+    consumer: &str,
+    (token, verifier): &(String, String),
+) -> Result<TokenCredentials, DanceError> {
+    let (consumer, verifier) = (key(consumer), Some(verifier.as_bytes()));
+    wait_for(store.exchange(token.as_bytes(), &consumer, verifier, Lifetimes::default()))
+}
+
+/// A whole dance.
+pub(crate) fn dance(store: &TokenStore, consumer: &str, user: &str) -> TokenCredentials {
+    exchange(store, consumer, &allowed(store, consumer, user)).unwrap()
 }
 
 /// What is wrong with an access token; `None`: nothing.

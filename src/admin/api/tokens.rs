@@ -16,7 +16,7 @@ use crate::admin::session::ApiCaller;
 use crate::admin::tokens::{self, RevokeError};
 use crate::admin::{Admin, Peer};
 use crate::consumers::ConsumerKey;
-use crate::tokens::{AccessToken, Selection, TokenId};
+use crate::tokens::{AccessToken, Revoked, Selection, TokenId};
 
 /// `/tokens`
 pub(super) fn all() -> MethodRouter<Admin> {
@@ -70,7 +70,7 @@ async fn revoke(
         let detail = format!("no access token that can be used or renewed has the number {id}");
         return Err(ProblemDocument::new(StatusCode::NOT_FOUND, "unknown_token", detail).hint("GET /api/v1/tokens lists them"));
     }
-    Ok(done(revoked.len()))
+    Ok(done(&revoked))
 }
 
 /// Those of a consumer, of a user, or of both; never all of them by a slip.
@@ -85,7 +85,7 @@ async fn revoke_all(
         return Err(bad_query("say whose tokens: `consumer`, `user`, or both"));
     }
     let revoked = tokens::revoke(&admin, caller.actor(), peer, which).await.map_err(|error| refused(&error))?;
-    Ok(done(revoked.len()))
+    Ok(done(&revoked))
 }
 
 fn selection(whose: Whose) -> Result<Selection, ProblemDocument> {
@@ -108,8 +108,9 @@ fn view(token: &AccessToken) -> Value {
     })
 }
 
-fn done(revoked: usize) -> Json<Value> {
-    Json(json!({ "done": if revoked == 0 { "nothing" } else { "revoked" }, "revoked": revoked }))
+fn done(revoked: &Revoked) -> Json<Value> {
+    let done = if revoked.is_empty() { "nothing" } else { "revoked" };
+    Json(json!({ "done": done, "revoked": revoked.tokens.len(), "request_tokens": revoked.request_tokens }))
 }
 
 fn refused(error: &RevokeError) -> ProblemDocument {

@@ -36,6 +36,8 @@ struct TokensPage {
     wanted: Wanted,
     rows: Vec<Row>,
     summary: String,
+    /// What may become a token yet; empty: nothing.
+    waiting: String,
     revoked: Option<Revoked>,
     /// Where all of what is asked for is revoked.
     revoke_all: Option<RevokeAll>,
@@ -73,16 +75,19 @@ pub(super) async fn show(State(admin): State<Admin>, signed_in: SignedIn, Query(
         return no_dance(&signed_in);
     };
     let wanted = query.wanted.selection();
-    let Ok(found) = find(store, wanted.clone()).await else { return failed(&signed_in, &RevokeError::Unfinished) };
+    let Ok(found) = find(Arc::clone(&store), wanted.clone()).await else { return failed(&signed_in, &RevokeError::Unfinished) };
     let (policy, now, number) = (admin.policy(), admin.clock().wall(), found.len());
     let is_some = query.wanted.is_some();
+    // The list is in memory, and stands where the database does not answer.
+    let waiting = if is_some { self::waiting(&store, wanted).await.unwrap_or(0) } else { 0 };
     let tokens = TokensPage {
         layout: Layout::of(&signed_in, Section::Tokens),
         // The newest first: that is what somebody looks for who has just seen a consent page.
         rows: found.iter().rev().take(MOST).map(|token| Row::of(token, &policy, now)).collect(),
         summary: summary(number),
         revoked: (query.done == "revoked" && is_some).then(|| Revoked { what: words(&query.wanted), is_over: number == 0 }),
-        revoke_all: (is_some && number > 1).then(|| RevokeAll::of(&query.wanted, number)),
+        waiting: if waiting > 0 { format!("{} could still become one.", count(waiting, "request token")) } else { String::new() },
+        revoke_all: (is_some && (number > 1 || waiting > 0)).then(|| RevokeAll::of(&query.wanted, number, waiting)),
         wanted: query.wanted,
     };
     page(StatusCode::OK, &tokens)
@@ -93,6 +98,12 @@ pub(super) async fn find(store: Arc<TokenStore>, which: Option<Selection>) -> Re
     let Some(which) = which else { return Ok(Vec::new()) };
     let work = move || store.list(&which, usize::MAX);
     tokio::task::spawn_blocking(work).await.map_err(|_| RevokeError::Unfinished)
+}
+
+/// How many request tokens would end with them.
+pub(super) async fn waiting(store: &TokenStore, which: Option<Selection>) -> Result<usize, RevokeError> {
+    let Some(which) = which else { return Ok(0) };
+    store.waiting(which).await.map_err(RevokeError::Store)
 }
 
 /// `all access tokens of consumer app and user fred`
@@ -146,8 +157,9 @@ impl Row {
 }
 
 impl RevokeAll {
-    fn of(wanted: &Wanted, number: usize) -> Self {
-        Self { text: format!("Revoke all {number}"), link: wanted.link("/tokens/revoke") }
+    fn of(wanted: &Wanted, number: usize, waiting: usize) -> Self {
+        let text = if waiting > 0 { "Revoke all of it".to_owned() } else { format!("Revoke all {number}") };
+        Self { text, link: wanted.link("/tokens/revoke") }
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
@@ -10,7 +9,7 @@ use super::super::author::Author;
 use super::super::{Admin, Peer};
 use crate::consumers::ConsumerKey;
 use crate::observe::{Actor, Audit, Audited, Subject};
-use crate::tokens::{AccessToken, Selection, StoreFault, TokenStore};
+use crate::tokens::{Revoked, Selection, StoreFault, TokenStore};
 
 /// Why no token was taken back.
 #[derive(Debug)]
@@ -48,7 +47,7 @@ impl RevokeError {
     }
 }
 
-/// Takes back all that `which` holds for, and gives those that were good until then. Goes on when whoever asked hangs up, and does
+/// Takes back all that `which` holds for, and gives what was good until then. Goes on when whoever asked hangs up, and does
 /// nothing while the audit log takes no lines.
 ///
 /// # Errors
@@ -58,7 +57,7 @@ pub(in crate::admin) async fn revoke(
     actor: Actor<'_>,
     peer: Peer,
     which: Selection,
-) -> Result<Vec<Arc<AccessToken>>, RevokeError> {
+) -> Result<Revoked, RevokeError> {
     let store = admin.shared.gateway.tokens.clone().ok_or(RevokeError::NoDance)?;
     let (audit, author, runtime) = (admin.audit.clone(), Author::of(actor), Handle::current());
     let work = move || {
@@ -86,7 +85,7 @@ fn record(
     who: Actor<'_>,
     from: Option<IpAddr>,
     which: &Selection,
-    revoked: &Result<Vec<Arc<AccessToken>>, StoreFault>,
+    revoked: &Result<Revoked, StoreFault>,
 ) {
     let id = which.id.map(|id| id.to_string());
     let consumer = which.consumer.as_ref().map(ConsumerKey::as_str);
@@ -94,7 +93,10 @@ fn record(
     let action = if id.is_some() { "revoke_token" } else { "revoke_tokens" };
     let done = Audited::done(who, from, action, subject);
     match revoked {
-        Ok(revoked) => audit.record(&Audited { ended: Some(revoked.len()), ..done }),
+        Ok(revoked) => {
+            let requests_ended = which.id.is_none().then_some(revoked.request_tokens);
+            audit.record(&Audited { ended: Some(revoked.tokens.len()), requests_ended, ..done });
+        }
         Err(fault) => audit.record(&Audited { refused: Some(&fault.to_string()), ..done }),
     }
 }

@@ -15,7 +15,7 @@ use super::super::session::SignedIn;
 use super::super::words::{count, minute, sentence, shown};
 use super::super::{Admin, Peer};
 use super::failed;
-use super::list::{find, words};
+use super::list::{find, waiting, words};
 use super::revocation::{self, RevokeError};
 use super::wanted::Wanted;
 use crate::policy::Policy;
@@ -31,6 +31,8 @@ struct RevokePage {
     /// The first of them.
     tokens: Vec<TokenView>,
     number: usize,
+    /// Request tokens that end with them.
+    waiting: usize,
     keep: String,
 }
 
@@ -46,10 +48,10 @@ pub(super) async fn ask(State(admin): State<Admin>, signed_in: SignedIn, Query(w
     if !wanted.is_some() {
         return Redirect::to("/tokens").into_response();
     }
-    match find(store, wanted.selection()).await {
-        Ok(found) if found.is_empty() => nothing(&signed_in, &wanted),
-        Ok(found) => show(&admin, &signed_in, wanted, &found),
-        Err(error) => failed(&signed_in, &error),
+    match (waiting(&store, wanted.selection()).await, find(store, wanted.selection()).await) {
+        (Ok(0), Ok(found)) if found.is_empty() => nothing(&signed_in, &wanted),
+        (Ok(waiting), Ok(found)) => show(&admin, &signed_in, wanted, &found, waiting),
+        (Err(error), _) | (_, Err(error)) => failed(&signed_in, &error),
     }
 }
 
@@ -65,7 +67,7 @@ pub(super) async fn revoke(State(admin): State<Admin>, Extension(peer): Extensio
     }
 }
 
-fn show(admin: &Admin, signed_in: &SignedIn, wanted: Wanted, found: &[Arc<AccessToken>]) -> Response {
+fn show(admin: &Admin, signed_in: &SignedIn, wanted: Wanted, found: &[Arc<AccessToken>], waiting: usize) -> Response {
     let policy = admin.policy();
     let revoke = RevokePage {
         layout: Layout::of(signed_in, Section::Tokens),
@@ -73,6 +75,7 @@ fn show(admin: &Admin, signed_in: &SignedIn, wanted: Wanted, found: &[Arc<Access
         title: words(&wanted),
         tokens: found.iter().rev().take(SHOWN).map(|token| TokenView::of(token, &policy)).collect(),
         number: found.len(),
+        waiting,
         keep: if wanted.id.is_empty() { wanted.link("/tokens") } else { "/tokens".to_owned() },
         wanted,
     };
@@ -88,6 +91,18 @@ fn nothing(signed_in: &SignedIn, wanted: &Wanted) -> Response {
 impl RevokePage {
     fn all(&self) -> String {
         count(self.number, "access token")
+    }
+
+    fn begun(&self) -> String {
+        count(self.waiting, "request token")
+    }
+
+    fn button(&self) -> String {
+        match (self.number, self.waiting) {
+            (1, 0) => "Revoke it".to_owned(),
+            (number, 0) => format!("Revoke all {number}"),
+            _ => "Revoke all of it".to_owned(),
+        }
     }
 
     fn more(&self) -> usize {

@@ -7,9 +7,10 @@ use clap::Args;
 use crate::cli::{DEFAULT_CONFIG, Failure};
 use crate::clock::Clock;
 use crate::config::{LogTarget, Source};
+use crate::consumers::ConsumerKey;
 use crate::directory::Directory;
 use crate::observe::{Actor, Audited, Subject, record_of_command};
-use crate::tokens::{AccessToken, StoreFault, TokenFile};
+use crate::tokens::{AccessToken, Revoked, Selection, StoreFault, TokenFile};
 
 /// `--config FILE` or `--state DIR`
 #[derive(Debug, Args)]
@@ -65,17 +66,23 @@ impl Opened {
         failure(&self.path, fault)
     }
 
-    /// A line in the audit log for each token that was revoked.
-    pub(super) fn record(&self, revoked: &[AccessToken]) {
+    /// A line in the audit log for each token that was revoked, and one for the request tokens.
+    pub(super) fn record(&self, which: &Selection, revoked: &Revoked) {
         let who = Actor::Command(rustix::process::getuid().as_raw());
-        for token in revoked {
-            let id = token.id.to_string();
-            let subject =
-                Subject::AccessTokens { id: Some(&id), consumer: Some(token.consumer.as_str()), user: Some(&token.user) };
-            if let Err(error) = record_of_command(&self.audit, &Audited::done(who, None, "revoke_token", subject)) {
-                eprintln!("warning: the audit log cannot be written: {error}");
-                return;
-            }
+        let of_token = |token: &AccessToken| {
+            let (id, consumer) = (token.id.to_string(), Some(token.consumer.as_str()));
+            let subject = Subject::AccessTokens { id: Some(&id), consumer, user: Some(&token.user) };
+            record_of_command(&self.audit, &Audited::done(who, None, "revoke_token", subject))
+        };
+        let of_begun = || {
+            let consumer = which.consumer.as_ref().map(ConsumerKey::as_str);
+            let subject = Subject::AccessTokens { id: None, consumer, user: which.user.as_deref() };
+            let requests_ended = Some(revoked.request_tokens);
+            let done = Audited { requests_ended, ..Audited::done(who, None, "revoke_tokens", subject) };
+            if revoked.request_tokens > 0 { record_of_command(&self.audit, &done) } else { Ok(()) }
+        };
+        if let Err(error) = revoked.tokens.iter().try_for_each(of_token).and_then(|()| of_begun()) {
+            eprintln!("warning: the audit log cannot be written: {error}");
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::cli::sign::parse_consumer;
 use crate::cli::{Failure, print};
 use crate::consumers::ConsumerKey;
 use crate::harmless::harmless;
-use crate::tokens::{AccessToken, Selection, TokenId};
+use crate::tokens::{Revoked, Selection, TokenId};
 
 /// Arguments of `tokens revoke`.
 #[derive(Debug, Args)]
@@ -38,7 +38,9 @@ impl Revoke {
         let which = Selection { id: self.id.map(TokenId), consumer: self.consumer, user: self.user };
         let Some(mut file) = opened.file.take() else { return Err(none()) };
         if !self.yes {
-            let found = file.list(&which).map_err(|fault| opened.failure(&fault))?;
+            let found = file.list(&which).and_then(|tokens| Ok((tokens, file.waiting(&which)?)));
+            let (tokens, request_tokens) = found.map_err(|fault| opened.failure(&fault))?;
+            let found = Revoked { tokens, request_tokens };
             if found.is_empty() {
                 return Err(none());
             }
@@ -47,28 +49,43 @@ impl Revoke {
             }
         }
         let revoked = file.revoke(&which).map_err(|fault| opened.failure(&fault))?;
-        opened.record(&revoked);
+        opened.record(&which, &revoked);
         if revoked.is_empty() { Err(none()) } else { print(&told(&revoked)) }
     }
 }
 
-fn question(found: &[AccessToken]) -> String {
-    let shown = &found[..found.len().min(SHOWN)];
-    let more = if found.len() > shown.len() { format!("and {} more\n", found.len() - shown.len()) } else { String::new() };
-    format!(
-        "{}{more}Revoke {}?",
-        table(shown),
-        if found.len() == 1 { "this token".to_owned() } else { format!("these {} tokens", found.len()) }
-    )
+fn question(found: &Revoked) -> String {
+    let Revoked { tokens, request_tokens } = found;
+    let shown = &tokens[..tokens.len().min(SHOWN)];
+    let more = if tokens.len() > shown.len() { format!("and {} more\n", tokens.len() - shown.len()) } else { String::new() };
+    let rows = if shown.is_empty() { String::new() } else { table(shown) };
+    let these = match (tokens.len(), request_tokens) {
+        (0, _) => begun(*request_tokens),
+        (1, 0) => "this token".to_owned(),
+        (1, _) => format!("this token and {}", begun(*request_tokens)),
+        (number, 0) => format!("these {number} tokens"),
+        (number, _) => format!("these {number} tokens and {}", begun(*request_tokens)),
+    };
+    format!("{rows}{more}Revoke {these}?")
 }
 
-fn told(revoked: &[AccessToken]) -> String {
-    revoked.iter().fold(String::new(), |mut told, token| {
+fn told(revoked: &Revoked) -> String {
+    let mut told = String::new();
+    for token in &revoked.tokens {
         let (consumer, user) = (harmless(token.consumer.as_str()), harmless(&token.user));
         // Writing into a text cannot fail.
         let _ = writeln!(told, "revoked token {} of consumer {consumer} for user {user}", token.id);
-        told
-    })
+    }
+    if revoked.request_tokens > 0 {
+        let _ = writeln!(told, "revoked {}", begun(revoked.request_tokens));
+    }
+    told
+}
+
+/// What could have become access tokens, in words.
+fn begun(request_tokens: usize) -> String {
+    let plural = if request_tokens == 1 { "" } else { "s" };
+    format!("{request_tokens} request token{plural} that could still have become an access token")
 }
 
 fn none() -> Failure {
@@ -83,4 +100,5 @@ Examples:
   countersign tokens revoke 17
   countersign tokens revoke --consumer reports --user ada --yes
 
-All that is given has to hold for a token. A running gateway refuses what is revoked within a second.";
+All that is given has to hold for a token. A running gateway refuses what is revoked within a second. With a consumer or a user
+instead of a number, request tokens end too: those that the user has allowed, and all of the consumer's.";
