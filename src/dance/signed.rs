@@ -42,8 +42,7 @@ pub async fn access_token(
     let consumer = &verified.consumer().key;
     let given = if tokens.is_access(&token) {
         let handle = verified.parameter("oauth_session_handle");
-        let handle = handle.ok_or_else(|| Refusal::ParametersAbsent(vec!["oauth_session_handle"]))?;
-        tokens.renew(&token, consumer, &handle, lifetimes).await
+        tokens.renew(&token, consumer, handle.as_deref(), lifetimes).await
     } else {
         let verifier = verified.parameter("oauth_verifier");
         tokens.exchange(&token, consumer, verifier.as_deref(), lifetimes).await

@@ -310,6 +310,9 @@ impl Refusal {
         match self {
             Self::ParametersAbsent(names) => Some(("oauth_parameters_absent", names.join("&"))),
             Self::Token(TokenProblem::VerifierAbsent) => Some(("oauth_parameters_absent", "oauth_verifier".to_owned())),
+            Self::Token(TokenProblem::SessionHandleAbsent) => {
+                Some(("oauth_parameters_absent", "oauth_session_handle".to_owned()))
+            }
             Self::ParametersRepeated { rejected, .. }
             | Self::HeaderParameter { rejected, .. }
             | Self::ParameterRejected { rejected, .. } => Some(("oauth_parameters_rejected", rejected.as_str().to_owned())),
@@ -354,7 +357,9 @@ impl Refusal {
             | Self::KeyWithdrawn
             | Self::BodyHashMismatch => problem(StatusCode::UNAUTHORIZED, "signature_invalid"),
             Self::NonceUsed => problem(StatusCode::UNAUTHORIZED, "nonce_used"),
-            Self::Token(TokenProblem::VerifierAbsent) => problem(StatusCode::BAD_REQUEST, "parameter_absent"),
+            Self::Token(absent @ (TokenProblem::VerifierAbsent | TokenProblem::SessionHandleAbsent)) => {
+                problem(StatusCode::BAD_REQUEST, absent.code())
+            }
             Self::Token(token) => problem(StatusCode::UNAUTHORIZED, token.code()),
             Self::TokensUnavailable(_) => plain(StatusCode::SERVICE_UNAVAILABLE, "tokens_unavailable", Operator),
             Self::MethodNotAllowed { .. } => plain(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", Client),

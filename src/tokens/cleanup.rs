@@ -129,7 +129,7 @@ mod tests {
         assert_eq!(desk.index.len(), 3);
         let bob = Selection { user: Some("bob".to_owned()), ..Selection::default() };
         problem(desk.operations.write(|writing, now| Ok(revocation::revoke(writing, &bob, now)?))).unwrap();
-        let new = desk.renew(renewed.issued.token.reveal(), "a", renewed.session_handle.reveal()).unwrap();
+        let new = desk.renew(renewed.issued.token.reveal(), "a", Some(renewed.session_handle.reveal())).unwrap();
         pass(&mut desk, 1);
         assert_eq!(desk.index.len(), 1);
         let says =

@@ -91,7 +91,7 @@ mod tests {
             assert_eq!(desk.access(&waiting, "a").unwrap_err(), TokenProblem::Unknown);
             assert_eq!(desk.exchange(&waiting, "a", None).unwrap_err(), TokenProblem::Unknown);
             let handle = given.session_handle.reveal();
-            assert_eq!(desk.renew(given.issued.token.reveal(), "a", handle).unwrap_err(), TokenProblem::Unknown);
+            assert_eq!(desk.renew(given.issued.token.reveal(), "a", Some(handle)).unwrap_err(), TokenProblem::Unknown);
             assert_eq!(desk.access(other.issued.token.reveal(), "b").unwrap(), other.token);
         }
         let new = desk.dance("a", "ada");

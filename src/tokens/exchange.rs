@@ -102,8 +102,8 @@ fn check_access(writing: &Writing<'_>, token: &SecretHash, asked: &Asked<'_>, no
         "live" if now < timestamp(row.get(2)?) => {}
         _ => return Err(TokenProblem::SessionOver.into()),
     }
-    let handle = SecretHash::from_bytes(row.get(4)?);
-    if !asked.proof.is_some_and(|sent| is_of(&handle, sent)) {
+    let (handle, sent) = (SecretHash::from_bytes(row.get(4)?), asked.proof.ok_or(TokenProblem::SessionHandleAbsent)?);
+    if !is_of(&handle, sent) {
         return Err(TokenProblem::WrongSessionHandle.into());
     }
     Ok(row.get(3)?)
@@ -248,19 +248,20 @@ mod tests {
         let mut desk = Desk::new();
         let old = desk.dance("a", "ada");
         let (token, handle) = (old.issued.token.reveal(), old.session_handle.reveal());
-        assert_eq!(desk.renew("nothing", "a", handle).unwrap_err(), TokenProblem::Unknown);
-        assert_eq!(desk.renew(token, "b", handle).unwrap_err(), TokenProblem::OfAnotherConsumer);
-        assert_eq!(desk.renew(token, "a", token).unwrap_err(), TokenProblem::WrongSessionHandle);
+        assert_eq!(desk.renew("nothing", "a", Some(handle)).unwrap_err(), TokenProblem::Unknown);
+        assert_eq!(desk.renew(token, "b", Some(handle)).unwrap_err(), TokenProblem::OfAnotherConsumer);
+        assert_eq!(desk.renew(token, "a", Some(token)).unwrap_err(), TokenProblem::WrongSessionHandle);
+        assert_eq!(desk.renew(token, "a", None).unwrap_err(), TokenProblem::SessionHandleAbsent);
         desk.clock.advance(LIFETIMES.access_token.as_secs());
         assert_eq!(desk.access(token, "a").unwrap_err(), TokenProblem::Expired);
-        let new = desk.renew(token, "a", handle).unwrap();
+        let new = desk.renew(token, "a", Some(handle)).unwrap();
         assert_eq!(desk.access(new.issued.token.reveal(), "a").unwrap(), new.token);
         assert_eq!((&*new.token.user, new.token.issued), ("ada", desk.now()));
         assert!(new.token.id > old.token.id);
         assert_eq!(desk.access(token, "a").unwrap_err(), TokenProblem::Renewed);
         assert_eq!(desk.access(token, "b").unwrap_err(), TokenProblem::OfAnotherConsumer);
-        assert_eq!(desk.renew(token, "a", handle).unwrap_err(), TokenProblem::Renewed);
-        assert_eq!(desk.renew(new.issued.token.reveal(), "a", handle).unwrap_err(), TokenProblem::WrongSessionHandle);
+        assert_eq!(desk.renew(token, "a", Some(handle)).unwrap_err(), TokenProblem::Renewed);
+        assert_eq!(desk.renew(new.issued.token.reveal(), "a", Some(handle)).unwrap_err(), TokenProblem::WrongSessionHandle);
     }
 
     #[test]
@@ -270,7 +271,7 @@ mod tests {
         let (token, handle) = (old.issued.token.reveal(), old.session_handle.reveal());
         desk.clock.advance(LIFETIMES.session.as_secs());
         for _ in 0..2 {
-            assert_eq!(desk.renew(token, "a", handle).unwrap_err(), TokenProblem::SessionOver);
+            assert_eq!(desk.renew(token, "a", Some(handle)).unwrap_err(), TokenProblem::SessionOver);
             assert_eq!(desk.access(token, "a").unwrap_err(), TokenProblem::Expired);
             desk.clean_up();
         }

@@ -34,6 +34,8 @@ pub enum TokenProblem {
     },
     /// Too many verifiers were wrong, and the request token is dead.
     TooManyTries,
+    /// There is no session handle with an access token that is to be renewed.
+    SessionHandleAbsent,
     /// The session handle is not the token's.
     WrongSessionHandle,
     /// The session is over: the token can't be renewed any more.
@@ -57,7 +59,7 @@ impl TokenProblem {
             Self::Used => "token_used",
             Self::Undecided => "permission_unknown",
             Self::Denied | Self::SessionOver => "permission_denied",
-            Self::VerifierAbsent => "parameter_absent",
+            Self::VerifierAbsent | Self::SessionHandleAbsent => "parameter_absent",
         }
     }
 }
@@ -83,6 +85,7 @@ impl fmt::Display for TokenProblem {
                 return write!(f, "oauth_verifier is not the one that the user was given; {tries_left} more tries");
             }
             Self::TooManyTries => "oauth_verifier was wrong too often, and the request token is dead",
+            Self::SessionHandleAbsent => "oauth_session_handle is absent: an access token is renewed with it",
             Self::WrongSessionHandle => "oauth_session_handle is not the token's",
             Self::SessionOver => "the session is over, and the token can't be renewed: the user has to allow access anew",
         })

@@ -14,7 +14,7 @@ enum Step {
     Begin { consumer: usize },
     Decide { at: usize, user: Option<usize> },
     Exchange { at: usize, consumer: usize, verifier: Sent },
-    Renew { at: usize, consumer: usize, is_right: bool },
+    Renew { at: usize, consumer: usize, handle: Sent },
     Revoke { at: Option<usize>, consumer: Option<usize>, user: Option<usize> },
     Withdraw { at: usize, user: usize },
     Purge { consumer: usize },
@@ -68,7 +68,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         4 => one.clone().prop_map(|consumer| Step::Begin { consumer }),
         4 => (at(), prop_oneof![3 => Just(Some(0)), 1 => some()]).prop_map(|(at, user)| Step::Decide { at, user }),
         6 => (at(), one.clone(), sent()).prop_map(|(at, consumer, verifier)| Step::Exchange { at, consumer, verifier }),
-        3 => (at(), one.clone(), any::<bool>()).prop_map(|(at, consumer, is_right)| Step::Renew { at, consumer, is_right }),
+        3 => (at(), one.clone(), sent()).prop_map(|(at, consumer, handle)| Step::Renew { at, consumer, handle }),
         1 => (proptest::option::of(at()), some(), some()).prop_map(|(at, consumer, user)| Step::Revoke { at, consumer, user }),
         1 => (at(), one.clone()).prop_map(|(at, user)| Step::Withdraw { at, user }),
         1 => one.prop_map(|consumer| Step::Purge { consumer }),
@@ -95,7 +95,7 @@ impl Model {
             Step::Exchange { at, consumer, verifier } if at < self.temporary.len() => {
                 self.exchange(at, CONSUMERS[consumer], verifier);
             }
-            Step::Renew { at, consumer, is_right } if at < self.access.len() => self.renew(at, CONSUMERS[consumer], is_right),
+            Step::Renew { at, consumer, handle } if at < self.access.len() => self.renew(at, CONSUMERS[consumer], handle),
             Step::Revoke { at, consumer, user } => self.revoke(at, consumer.map(|at| CONSUMERS[at]), user.map(|at| USERS[at])),
             Step::Withdraw { at, user } if at < self.access.len() => self.withdraw(at, USERS[user]),
             Step::Purge { consumer } => self.purge(CONSUMERS[consumer]),
@@ -182,9 +182,13 @@ impl Model {
         });
     }
 
-    fn renew(&mut self, at: usize, consumer: &'static str, is_right: bool) {
+    fn renew(&mut self, at: usize, consumer: &'static str, sent: Sent) {
         let access = &mut self.access[at];
-        let handle = if is_right { access.handle.as_str() } else { "wrong" };
+        let handle = match sent {
+            Sent::Right => Some(access.handle.as_str()),
+            Sent::Wrong => Some("wrong"),
+            Sent::None => None,
+        };
         let given = self.desk.renew(&access.token, consumer, handle);
         let expected = match access.ended {
             _ if access.is_gone => Err(TokenProblem::Unknown),
@@ -192,8 +196,11 @@ impl Model {
             Some((TokenProblem::Expired, _)) => Err(TokenProblem::SessionOver),
             Some((problem, _)) => Err(problem),
             None if access.session_expires <= self.now => Err(TokenProblem::SessionOver),
-            None if !is_right => Err(TokenProblem::WrongSessionHandle),
-            None => Ok(()),
+            None => match sent {
+                Sent::Right => Ok(()),
+                Sent::Wrong => Err(TokenProblem::WrongSessionHandle),
+                Sent::None => Err(TokenProblem::SessionHandleAbsent),
+            },
         };
         assert_eq!(given.as_ref().map(drop).map_err(|problem| *problem), expected);
         if let Ok(given) = given {

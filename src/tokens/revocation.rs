@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(desk.access(given[0].issued.token.reveal(), "a").unwrap_err(), TokenProblem::Revoked);
         assert_eq!(desk.access(given[2].issued.token.reveal(), "b").unwrap(), given[2].token);
         let handle = given[0].session_handle.reveal();
-        assert_eq!(desk.renew(given[0].issued.token.reveal(), "a", handle).unwrap_err(), TokenProblem::Revoked);
+        assert_eq!(desk.renew(given[0].issued.token.reveal(), "a", Some(handle)).unwrap_err(), TokenProblem::Revoked);
         let left = |desk: &Desk, which: &Selection| {
             desk.index.list(which, desk.now(), 10).iter().map(|token| token.id).collect::<Vec<_>>()
         };

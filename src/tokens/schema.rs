@@ -133,7 +133,7 @@ mod tests {
         let token = desk.access("access", "reports").unwrap();
         assert_eq!((token.id, &*token.user), (TokenId(7), "ada"));
         assert!(desk.exchange("request", "reports", Some("verifier")).unwrap().token.id > token.id);
-        desk.renew("access", "reports", "handle").unwrap();
+        desk.renew("access", "reports", Some("handle")).unwrap();
     }
 
     #[test]

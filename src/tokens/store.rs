@@ -127,7 +127,7 @@ impl TokenStore {
         self.counts.note(Step::AccessToken, self.write_token(exchange).await)
     }
 
-    /// Gives a new access token and a new session handle for old ones, which end.
+    /// Gives a new access token and a new session handle for old ones, which end. `session_handle`: as sent; `None`: absent.
     ///
     /// # Errors
     /// What is wrong.
@@ -135,12 +135,12 @@ impl TokenStore {
         &self,
         token: &[u8],
         consumer: &ConsumerKey,
-        session_handle: &[u8],
+        session_handle: Option<&[u8]>,
         lifetimes: Lifetimes,
     ) -> Result<TokenCredentials, DanceError> {
-        let (token, consumer, handle) = (token.to_owned(), consumer.clone(), session_handle.to_owned());
+        let (token, consumer, handle) = (token.to_owned(), consumer.clone(), session_handle.map(<[u8]>::to_owned));
         let renew = move |writing: &Writing<'_>, now| {
-            let asked = Asked { token: &token, consumer: &consumer, proof: Some(&handle), lifetimes };
+            let asked = Asked { token: &token, consumer: &consumer, proof: handle.as_deref(), lifetimes };
             exchange::renew(writing, &asked, now)
         };
         self.counts.note(Step::Renewal, self.write_token(renew).await)
@@ -299,10 +299,10 @@ mod tests {
             let (token, handle) = (old.issued.token.reveal().as_bytes(), old.session_handle.reveal().as_bytes());
             assert!(store.is_access(token) && !store.is_access(b"other"));
             assert_eq!(
-                problem(store.renew(token, &key("a"), b"x", LIFETIMES).await).unwrap_err(),
+                problem(store.renew(token, &key("a"), Some(b"x"), LIFETIMES).await).unwrap_err(),
                 TokenProblem::WrongSessionHandle
             );
-            let new = store.renew(token, &key("a"), handle, LIFETIMES).await.unwrap();
+            let new = store.renew(token, &key("a"), Some(handle), LIFETIMES).await.unwrap();
             (old, new, allowed(&store, "bob").await)
         });
         assert_eq!((store.len(), store.is_alive()), (1, true));

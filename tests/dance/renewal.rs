@@ -39,6 +39,28 @@ fn a_wrong_or_absent_handle_renews_nothing() {
 }
 
 #[test]
+fn without_a_handle_nothing_is_told_of_a_token_that_could_not_be_renewed_with_one() {
+    let site = Site::start();
+    let of_other = site.access_token_of(OTHER, "alice").token;
+    let [old, revoked] = [site.access_token(), site.access_token()];
+    Given::of(&site.renew(&old.token, &old.session_handle));
+    site.alice().revokes(REPORTING.key);
+    site.alice().revokes(REPORTING.key);
+    for (what, token, problem) in [
+        ("nobody's", "0123456789abcdefghijklmnopqrstuv", "token_rejected"),
+        ("another consumer's", &*of_other, "token_rejected"),
+        ("renewed before", &*old.token, "token_rejected"),
+        ("revoked", &*revoked.token, "token_revoked"),
+    ] {
+        site.refuses((401, problem), what, &REPORTING.renewal(token, "").without("oauth_session_handle"));
+    }
+    let expired = Site::living("{ access_token_ttl: 1s, session_ttl: 1s }", |builder| builder);
+    let token = expired.access_token().token;
+    eventually("the session ends", || (expired.call(&token).status != 200).then_some(()));
+    expired.refuses((401, "permission_denied"), "over", &REPORTING.renewal(&token, "").without("oauth_session_handle"));
+}
+
+#[test]
 fn a_request_token_is_not_renewed() {
     let site = Site::start();
     let token = site.request_token().token;

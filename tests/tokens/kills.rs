@@ -31,7 +31,7 @@ fn writes_until_it_is_killed() {
         println!("\ngiven {}", given.issued.token.reveal());
         let (token, handle) = (given.issued.token.reveal().as_bytes(), given.session_handle.reveal().as_bytes());
         let lifetimes = countersign::config::Lifetimes::default();
-        let new = wait_for(store.renew(token, &key("a"), handle, lifetimes)).unwrap();
+        let new = wait_for(store.renew(token, &key("a"), Some(handle), lifetimes)).unwrap();
         println!("\nrenewed {} {}", given.issued.token.reveal(), new.issued.token.reveal());
     }
 }
