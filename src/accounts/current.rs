@@ -1,11 +1,12 @@
-//! The users file as it is now: read at each question, so that who is taken out is out at once.
+//! The users file as it is now: looked at with each question, so that who is taken out is out at once, and read when it is another.
 
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use super::model::Users;
 use super::read;
+use super::stamp::Stamp;
 use crate::secret::SecretHash;
 use crate::yaml::{Document, Problem, Problems};
 
@@ -18,6 +19,8 @@ pub struct CurrentUsers {
 
 #[derive(Debug, Default)]
 struct State {
+    /// How the file looked when it was read, if every change of it since would show.
+    stamp: Option<Stamp>,
     /// What was read last, be it a text or a problem.
     seen: Option<Seen>,
     users: Arc<Users>,
@@ -48,27 +51,32 @@ impl CurrentUsers {
     /// The users that it names. A file that has problems changes nothing; one that is gone names nobody.
     pub fn get(&self) -> Arc<Users> {
         let mut state = self.lock();
-        self.look(&mut state);
+        self.look(&mut state, SystemTime::now());
         Arc::clone(&state.users)
     }
 
     /// What is wrong with the file, if it cannot be used as it is now.
     pub fn problems(&self) -> Option<Problems> {
         let mut state = self.lock();
-        self.look(&mut state);
+        self.look(&mut state, SystemTime::now());
         state.problems.clone()
     }
 
-    fn look(&self, state: &mut State) {
+    /// Anybody may have this asked: a file that is as it was is not read again.
+    fn look(&self, state: &mut State, now: SystemTime) {
+        // Before the file is read: what is written meanwhile makes it another one at the next look.
+        let stamp = Stamp::of(&self.path);
+        if stamp.is_some() && state.stamp == stamp {
+            return;
+        }
         let read = read::read(&self.path);
         let seen = match &read {
             Ok(None) => Seen::Absent,
-            Ok(Some(document)) => {
-                let mode = std::fs::metadata(&self.path).ok().map(|found| found.mode());
-                Seen::Text(SecretHash::of(document.text()), mode)
-            }
+            Ok(Some(document)) => Seen::Text(SecretHash::of(document.text()), stamp.map(Stamp::mode)),
             Err(problem) => Seen::Unreadable(problem.clone()),
         };
+        // What could not be read may be readable without a change: no descriptor was left, a share was away.
+        state.stamp = stamp.filter(|stamp| matches!(seen, Seen::Text(..)) && stamp.is_settled(now));
         if state.seen.as_ref() == Some(&seen) {
             return;
         }
@@ -102,6 +110,7 @@ fn users_of(document: Option<&Document>) -> Result<Users, Problems> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::stamp;
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
@@ -129,6 +138,36 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         assert!(current.get().user("ada").is_none());
     }
+
+    #[test]
+    fn a_file_that_is_as_it_was_for_some_seconds_is_not_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("users.yaml");
+        std::fs::write(&path, ADA).unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
+        // So that a change shows at once, whatever the file system's clock.
+        let long_ago = SystemTime::now() - stamp::SETTLED_AFTER * 100;
+        std::fs::File::options().write(true).open(&path).unwrap().set_modified(long_ago).unwrap();
+        let current = CurrentUsers::of(&path);
+        let (now, later) = (SystemTime::now(), SystemTime::now() + stamp::SETTLED_AFTER * 2);
+        // As if nothing had been read: whoever reads finds ada again.
+        let finds_ada = |now| {
+            let mut state = current.lock();
+            (state.seen, state.users) = Default::default();
+            current.look(&mut state, now);
+            state.users.user("ada").is_some()
+        };
+        assert!(finds_ada(now) && finds_ada(now), "a second change within the same tick of its clock would not show");
+        assert!(finds_ada(later), "nor would one that came right after it was read first");
+        assert!(!finds_ada(later) && !finds_ada(now));
+        std::fs::write(&path, ADA).unwrap();
+        assert!(finds_ada(later) && !finds_ada(later), "the same text in it, written anew");
+        let other = folder.path().join("other");
+        std::fs::copy(&path, &other).unwrap();
+        std::fs::rename(&other, &path).unwrap();
+        assert!(finds_ada(later), "another file in its place");
+    }
+
     #[test]
     fn a_file_that_others_could_write_is_taken_when_its_mode_is_mended_and_no_text_changed() {
         let folder = tempfile::tempdir().unwrap();

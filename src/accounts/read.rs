@@ -148,7 +148,7 @@ fn moment(node: &Node<'_>, report: &mut Report) -> Option<jiff::Timestamp> {
     found
 }
 
-/// Thousands of users; it is read at each sign-in.
+/// Thousands of users; it is read whenever it changes.
 const MAX_SIZE: usize = 1024 * 1024;
 
 const NOBODY: &str = "`users: []` is a list of nobody; countersign admin add-user NAME writes an entry";
