@@ -49,10 +49,8 @@ impl Sessions {
         let session = Session { user: user.name.clone(), password: user.password.clone(), csrf, begun: now, used: now };
         let mut sessions = self.lock();
         sessions.retain(|_, session| session.is_young(now));
-        if sessions.len() >= MOST {
-            let oldest = sessions.iter().min_by_key(|(_, session)| session.used).map(|(id, _)| *id);
-            oldest.and_then(|oldest| sessions.remove(&oldest));
-        }
+        make_room(&mut sessions, MOST_OF_USER, |session| session.user == user.name);
+        make_room(&mut sessions, MOST, |_| true);
         sessions.insert(id.hash(), session);
         Ok(NewSession { id, user: user.name.clone() })
     }
@@ -81,6 +79,16 @@ impl Sessions {
     }
 }
 
+/// Takes the longest unused of some out, if they are as many as there may be.
+fn make_room(sessions: &mut HashMap<SecretHash, Session>, most: usize, is_one: impl Fn(&Session) -> bool) {
+    let some = || sessions.iter().filter(|(_, session)| is_one(session));
+    if some().count() < most {
+        return;
+    }
+    let oldest = some().min_by_key(|(_, session)| session.used).map(|(id, _)| *id);
+    oldest.and_then(|oldest| sessions.remove(&oldest));
+}
+
 impl Session {
     fn is_young(&self, now: Duration) -> bool {
         now.saturating_sub(self.used) < IDLE && now.saturating_sub(self.begun) < LONGEST
@@ -102,13 +110,20 @@ pub const LONGEST: Duration = Duration::from_secs(12 * 60 * 60);
 /// Each has a few hundred bytes, and each was begun with a password.
 const MOST: usize = 1000;
 
+/// More browsers than one person has: whoever signs in time and again ends sessions of their own, and nobody else's.
+const MOST_OF_USER: usize = 20;
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn ada() -> User {
+        user("ada")
+    }
+
+    fn user(name: &str) -> User {
         let hash = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0c2FsdA$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g";
-        User { name: UserName::new("ada").unwrap(), password: PasswordHash::parse(hash).unwrap() }
+        User { name: UserName::new(name).unwrap(), password: PasswordHash::parse(hash).unwrap() }
     }
 
     const fn at(seconds: u64) -> Duration {
@@ -151,10 +166,21 @@ mod tests {
         let first = sessions.begin(&ada(), at(0)).unwrap().id;
         let second = sessions.begin(&ada(), at(1)).unwrap().id;
         assert!(lives(&sessions, &first, at(2)));
-        for _ in 2..=MOST {
-            sessions.begin(&ada(), at(3)).unwrap();
+        for number in 2..=MOST {
+            sessions.begin(&user(&format!("u{}", number / MOST_OF_USER)), at(3)).unwrap();
         }
         assert!(lives(&sessions, &first, at(4)) && !lives(&sessions, &second, at(4)));
         assert_eq!(sessions.lock().len(), MOST);
+    }
+
+    #[test]
+    fn whoever_signs_in_time_and_again_ends_their_own_sessions_alone() {
+        let sessions = Sessions::default();
+        let of_bob = sessions.begin(&user("bob"), at(0)).unwrap().id;
+        let of_ada: Vec<_> = (1..=MOST_OF_USER as u64 + 2).map(|second| sessions.begin(&ada(), at(second)).unwrap().id).collect();
+        assert_eq!(sessions.lock().len(), 1 + MOST_OF_USER);
+        let live: Vec<bool> = of_ada.iter().map(|id| lives(&sessions, id, at(100))).collect();
+        assert_eq!(live, [&[false; 2][..], &[true; MOST_OF_USER]].concat());
+        assert!(lives(&sessions, &of_bob, at(100)));
     }
 }
