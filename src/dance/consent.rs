@@ -1,5 +1,6 @@
 //! The page that asks the resource owner whether a consumer may act in their name (RFC 5849 §2.2), and what becomes of the answer.
 
+use std::io;
 use std::sync::Arc;
 
 use askama::Template;
@@ -125,10 +126,20 @@ impl Desk<'_> {
             _ => return self.no_form(StatusCode::BAD_REQUEST),
         };
         let is_allowed = decision != Decision::Deny;
+        // Who allowed what is asked years later. A no can be said at any time: it gives nobody anything.
+        if is_allowed && let Err(error) = self.keeper.audit.ready().await {
+            return self.unaudited(&error);
+        }
         match self.decide(&asked, user, decision).await {
             Ok(decided) => self.led_on(&asked, &decided, is_allowed),
             Err(error) => self.undecidable(error),
         }
+    }
+
+    /// Nothing is decided, and the page that asks is as good as before.
+    fn unaudited(&self, error: &io::Error) -> DanceAnswer {
+        let text = "The gateway cannot write down now who allows what, so nothing was allowed. Try again in a moment.";
+        self.message(StatusCode::SERVICE_UNAVAILABLE, "This cannot be done now", text).noting(format!("the audit log: {error}"))
     }
 
     /// Decides once and writes it down, whether or not the browser waits for it.

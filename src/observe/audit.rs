@@ -192,6 +192,15 @@ impl Audit {
         self.0.write(b"", WRITTEN_WITHIN)
     }
 
+    /// As [`Self::check`], where others must not be held up.
+    ///
+    /// # Errors
+    /// Why it could not.
+    pub async fn ready(&self) -> io::Result<()> {
+        let audit = self.clone();
+        tokio::task::spawn_blocking(move || audit.check()).await.unwrap_or_else(|error| Err(io::Error::other(error)))
+    }
+
     /// Writes a line, and returns when it is written; of one that is not, the log says everything that it would have said. To be
     /// called where it may take a while.
     pub fn record(&self, audited: &Audited<'_>) {

@@ -205,6 +205,25 @@ fn users_see_and_revoke_their_own_authorisations_alone() {
     assert_eq!((line["who"].as_str(), line["consumer"].as_str()), (Some("alice"), Some(REPORTING.key)));
 }
 
+#[test]
+fn while_the_audit_log_takes_no_lines_nobody_allows_anything_and_everybody_may_say_no() {
+    // Takes nothing, like a full disk (full(4)); that shows at the first line.
+    let site = Site::with(|builder| builder.setting("log: { audit: /dev/full }"));
+    let given = site.access_token();
+    site.gateway.wait_for_line("a line is missing in the audit log");
+    let token = site.request_token().token;
+    let answer = site.alice().decides(&token, "allow");
+    assert_eq!((answer.status, answer.field("location")), (503, None), "{}", answer.text());
+    assert!(answer.text().contains("nothing was allowed"), "{}", answer.text());
+    let line = site.gateway.wait_for_access("the operator's sentence", |line| line["path"] == AUTHORIZE && line["status"] == 503);
+    assert_eq!(line["reason"], "the audit log: it cannot be written");
+    site.refuses((401, "permission_unknown"), "undecided", &REPORTING.exchange(&token, "guessed"));
+    site.alice().denies(&token);
+    site.refuses((401, "permission_denied"), "denied", &REPORTING.exchange(&token, "guessed"));
+    site.alice().revokes(REPORTING.key);
+    crate::refused::refused(&site.call(&given.token), (401, "token_revoked"), "revoked");
+}
+
 /// An application that knows its users by a cookie, and says so in a header and in JSON.
 fn application() -> (Backend, Arc<Mutex<Vec<String>>>) {
     let asked = Arc::<Mutex<Vec<String>>>::default();
