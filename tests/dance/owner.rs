@@ -186,6 +186,8 @@ fn users_see_and_revoke_their_own_authorisations_alone() {
     let site = Site::start();
     let given = site.access_token();
     assert_eq!(site.call(&given.token).status, 200);
+    let page = site.alice().get(USER_TOKENS).text();
+    assert!(page.contains("<th scope=\"col\">Issued</th>") && !page.contains(">Allowed<"), "a renewal issues it anew: {page}");
     let form = site.alice().revocation_of(REPORTING.key);
     let mut eve = site.user("eve");
     let page = eve.get(USER_TOKENS);
