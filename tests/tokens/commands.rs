@@ -163,6 +163,24 @@ fn a_configuration_names_the_directory_and_the_audit_log() {
 }
 
 #[test]
+fn where_the_audit_log_cannot_be_opened_no_token_is_revoked() {
+    let site = Site::new();
+    let given = dance(&site.open(), "a", "ada");
+    let config = site.path("countersign.yaml");
+    fs::write(site.path("consumers.yaml"), "consumers: []\n").unwrap();
+    // Not even root can open a folder as a file.
+    fs::create_dir(site.path("audit.log")).unwrap();
+    let text = "listen: 127.0.0.1:0\nupstream: http://127.0.0.1:1\nconsumers: consumers.yaml\nstate_directory: state\nlog: { audit: audit.log }\n";
+    fs::write(&config, text).unwrap();
+    let refused = tokens(&["revoke", "--user", "ada", "--yes", "--config", config.to_str().unwrap()]);
+    assert_eq!((refused.code, &*refused.out), (Some(1), ""));
+    assert!(refused.err.contains("nothing was changed: the audit log cannot be opened: "), "{}", refused.err);
+    assert_eq!(problem(&site.open(), given.issued.token.reveal(), "a"), None);
+    // Without a configuration there is none.
+    site.done(&["revoke", "--user", "ada", "--yes"]);
+}
+
+#[test]
 fn wrong_words_are_wrong_usage() {
     let site = Site::new();
     for arguments in

@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::config::{LogTarget, Source};
 use crate::consumers::ConsumerKey;
 use crate::directory::Directory;
-use crate::observe::{Actor, Audited, Subject, record_of_command};
+use crate::observe::{Actor, Audited, Subject, check_for_command, record_of_command};
 use crate::tokens::{AccessToken, Revoked, Selection, StoreFault, TokenFile};
 
 /// `--config FILE` or `--state DIR`
@@ -64,6 +64,14 @@ impl Opened {
     /// What is told when the database does not do what it should.
     pub(super) fn failure(&self, fault: &StoreFault) -> Failure {
         failure(&self.path, fault)
+    }
+
+    /// Refuses what there would be no line of.
+    pub(super) fn check_audit(&self) -> Result<(), Failure> {
+        check_for_command(&self.audit).map_err(|error| {
+            Failure::new(format!("nothing was changed: the audit log cannot be opened: {error}"))
+                .hint("see log.audit in the configuration; with --state DIR there is no audit log")
+        })
     }
 
     /// A line in the audit log for each token that was revoked, and one for the request tokens.

@@ -36,6 +36,7 @@ impl Revoke {
     pub(super) fn run(self) -> Result<(), Failure> {
         let mut opened = self.place.open()?;
         let which = Selection { id: self.id.map(TokenId), consumer: self.consumer, user: self.user };
+        opened.check_audit()?;
         let Some(mut file) = opened.file.take() else { return Err(none()) };
         if !self.yes {
             let found = file.list(&which).and_then(|tokens| Ok((tokens, file.waiting(&which)?)));
