@@ -95,12 +95,7 @@ impl Desk {
         problem(self.operations.write(|writing, now| exchange::exchange(writing, &asked, now)))
     }
 
-    pub(super) fn renew(
-        &mut self,
-        token: &str,
-        consumer: &str,
-        handle: Option<&str>,
-    ) -> Result<TokenCredentials, TokenProblem> {
+    pub(super) fn renew(&mut self, token: &str, consumer: &str, handle: Option<&str>) -> Result<TokenCredentials, TokenProblem> {
         let consumer = key(consumer);
         let proof = handle.map(str::as_bytes);
         let asked = Asked { token: token.as_bytes(), consumer: &consumer, proof, lifetimes: LIFETIMES };

@@ -108,6 +108,28 @@ fn with_one_token_by_its_number_nothing_else_ends() {
 }
 
 #[test]
+fn a_script_is_told_how_many_were_revoked() {
+    let site = Site::new();
+    fs::create_dir(site.state()).unwrap();
+    let told = |whose: &[&str]| {
+        let screen = site.tokens(&[&["revoke", "--yes", "--json"], whose].concat());
+        (screen.code, serde_json::from_str::<Value>(&screen.out).unwrap())
+    };
+    let nothing = (Some(1), json!({ "revoked": 0, "request_tokens": 0 }));
+    assert_eq!(told(&["--user", "ada"]), nothing, "nobody has ever given a token");
+    let store = site.open();
+    let id = dance(&store, "a", "ada").token.id.to_string();
+    for (consumer, user) in [("a", "ada"), ("b", "ada"), ("b", "bob")] {
+        dance(&store, consumer, user);
+    }
+    allowed(&store, "b", "ada");
+    assert_eq!(told(&[&id]), (Some(0), json!({ "revoked": 1, "request_tokens": 0 })));
+    assert_eq!(told(&[&id]), nothing);
+    assert_eq!(told(&["--user", "ada"]), (Some(0), json!({ "revoked": 2, "request_tokens": 1 })));
+    assert_eq!(listed(&site, &[]).len(), 1);
+}
+
+#[test]
 fn it_asks_at_a_terminal_and_nowhere_else() {
     let site = Site::new();
     dance(&site.open(), "a", "ada");

@@ -9,9 +9,7 @@ use countersign::clock::Clock;
 use countersign::config::Lifetimes;
 use countersign::consumers::ConsumerKey;
 use countersign::directory::Directory;
-use countersign::tokens::{
-    Callback, DanceError, Decision, NewTemporary, Revision, TokenCredentials, TokenProblem, TokenStore,
-};
+use countersign::tokens::{Callback, DanceError, Decision, NewTemporary, Revision, TokenCredentials, TokenProblem, TokenStore};
 use tempfile::TempDir;
 
 pub(crate) struct Site(TempDir);

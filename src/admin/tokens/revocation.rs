@@ -80,13 +80,7 @@ fn with_its_names(which: Selection, store: &TokenStore) -> Selection {
     }
 }
 
-fn record(
-    audit: &Audit,
-    who: Actor<'_>,
-    from: Option<IpAddr>,
-    which: &Selection,
-    revoked: &Result<Revoked, StoreFault>,
-) {
+fn record(audit: &Audit, who: Actor<'_>, from: Option<IpAddr>, which: &Selection, revoked: &Result<Revoked, StoreFault>) {
     let id = which.id.map(|id| id.to_string());
     let consumer = which.consumer.as_ref().map(ConsumerKey::as_str);
     let subject = Subject::AccessTokens { id: id.as_deref(), consumer, user: which.user.as_deref() };

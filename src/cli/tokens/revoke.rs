@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use clap::{ArgGroup, Args};
+use serde_json::json;
 
 use super::place::Place;
 use super::table::table;
@@ -28,6 +29,9 @@ pub(super) struct Revoke {
     /// Do not ask
     #[arg(long)]
     yes: bool,
+    /// Print how many were revoked as a JSON object
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     place: Place,
 }
@@ -37,13 +41,13 @@ impl Revoke {
         let mut opened = self.place.open()?;
         let which = Selection { id: self.id.map(TokenId), consumer: self.consumer, user: self.user };
         opened.check_audit()?;
-        let Some(mut file) = opened.file.take() else { return Err(none()) };
+        let Some(mut file) = opened.file.take() else { return told(&Revoked::default(), self.json) };
         if !self.yes {
             let found = file.list(&which).and_then(|tokens| Ok((tokens, file.waiting(&which)?)));
             let (tokens, request_tokens) = found.map_err(|fault| opened.failure(&fault))?;
             let found = Revoked { tokens, request_tokens };
             if found.is_empty() {
-                return Err(none());
+                return told(&found, self.json);
             }
             if !ask::confirmed(&question(&found))? {
                 return Err(Failure::new("no token was revoked"));
@@ -51,8 +55,19 @@ impl Revoke {
         }
         let revoked = file.revoke(&which).map_err(|fault| opened.failure(&fault))?;
         opened.record(&which, &revoked);
-        if revoked.is_empty() { Err(none()) } else { print(&told(&revoked)) }
+        told(&revoked, self.json)
     }
+}
+
+/// What was done. Nothing is a failure to scripts, too, and they are told the numbers beside it.
+fn told(revoked: &Revoked, as_json: bool) -> Result<(), Failure> {
+    if as_json {
+        let done = json!({ "revoked": revoked.tokens.len(), "request_tokens": revoked.request_tokens });
+        print(&format!("{done}\n"))?;
+    } else {
+        print(&in_words(revoked))?;
+    }
+    if revoked.is_empty() { Err(none()) } else { Ok(()) }
 }
 
 fn question(found: &Revoked) -> String {
@@ -70,7 +85,7 @@ fn question(found: &Revoked) -> String {
     format!("{rows}{more}Revoke {these}?")
 }
 
-fn told(revoked: &Revoked) -> String {
+fn in_words(revoked: &Revoked) -> String {
     let mut told = String::new();
     for token in &revoked.tokens {
         let (consumer, user) = (harmless(token.consumer.as_str()), harmless(&token.user));
@@ -99,7 +114,8 @@ const SHOWN: usize = 20;
 const AFTER_HELP: &str = "\
 Examples:
   countersign tokens revoke 17
-  countersign tokens revoke --consumer reports --user ada --yes
+  countersign tokens revoke --consumer reports --user ada --yes --json
 
 All that is given has to hold for a token. A running gateway refuses what is revoked within a second. With a consumer or a user
-instead of a number, request tokens end too: those that the user has allowed, and all of the consumer's.";
+instead of a number, request tokens end too: those that the user has allowed, and all of the consumer's. With --json standard
+output has one line: {\"request_tokens\":0,\"revoked\":2}.";
