@@ -200,3 +200,18 @@ fn the_pages_cookies_are_the_pages_own() {
         assert!(!cookie.contains("Domain"), "{cookie}");
     }
 }
+
+#[test]
+fn of_more_than_twenty_sessions_of_one_user_the_longest_unused_ends_and_nobody_elses() {
+    let site = site();
+    let token = site.request_token().token;
+    let signed_in = |name: &str| {
+        let mut browser = site.nobody();
+        assert_eq!(browser.signs_in(&token, name, PASSWORD).status, 303);
+        browser
+    };
+    let mut bob = signed_in("bob");
+    let mut of_alice: Vec<Owner> = (0..21).map(|_| signed_in("alice")).collect();
+    assert!(!of_alice[0].is_signed_in(), "it was begun first");
+    assert!(of_alice[1].is_signed_in() && of_alice[20].is_signed_in() && bob.is_signed_in());
+}
