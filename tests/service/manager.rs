@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -11,7 +12,10 @@ use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
 use crate::support::wait::DEADLINE;
-use crate::support::{Client, eventually};
+use crate::support::{Client, eventually, secrets};
+
+/// The program, in the folder of its configuration.
+const INSTALLED: &str = "countersign";
 
 pub(crate) struct Manager {
     child: Child,
@@ -23,20 +27,22 @@ pub(crate) struct Manager {
 }
 
 impl Manager {
-    /// Opens a socket on a free port for each name. What `folder` configures is not started yet.
+    /// Opens a socket on a free port for each name. What `folder` configures is not started yet; the program is a link there.
     pub(crate) fn holding(names: &[&str], folder: TempDir) -> Self {
-        Self::starting_through(&[], names, folder)
+        let installed = folder.path().join(INSTALLED);
+        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_countersign"), &installed).unwrap();
+        Self::starting(&[], &installed, names, folder)
     }
 
     /// As [`Self::holding`]; the gateway is started through another program, which becomes it.
     pub(crate) fn starting_through(wrapper: &[String], names: &[&str], folder: TempDir) -> Self {
+        Self::starting(wrapper, Path::new(env!("CARGO_BIN_EXE_countersign")), names, folder)
+    }
+
+    fn starting(wrapper: &[String], program: &Path, names: &[&str], folder: TempDir) -> Self {
         let mut command = Command::new("python3");
         command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/service/manager.py"));
-        command
-            .args(names.iter().map(|name| format!("{name}=127.0.0.1:0")))
-            .arg("--")
-            .args(wrapper)
-            .arg(env!("CARGO_BIN_EXE_countersign"));
+        command.args(names.iter().map(|name| format!("{name}=127.0.0.1:0"))).arg("--").args(wrapper).arg(program);
         command.args(["serve", "--config"]).arg(folder.path().join("countersign.yaml"));
         command.env_remove("STATE_DIRECTORY").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.process_group(0).spawn().unwrap();
@@ -93,6 +99,21 @@ impl Manager {
         self.answer("started ")
     }
 
+    /// Puts another file in the program's place, as package managers do: written beside it, and renamed. What runs goes on.
+    pub(crate) fn upgrade(&self) {
+        let new = self.folder().join("countersign.new");
+        // By a program of its own: what a process of the tests' own has open for writing, none can start at the same time.
+        let copied = Command::new("cp").args(["--", env!("CARGO_BIN_EXE_countersign")]).arg(&new).status().unwrap();
+        assert!(copied.success());
+        std::fs::rename(new, self.folder().join(INSTALLED)).unwrap();
+    }
+
+    /// Whether the process runs the file that is in the program's place now.
+    pub(crate) fn runs_what_is_installed(&self, process: &str) -> bool {
+        let file = |path: &Path| std::fs::metadata(path).map(|file| (file.dev(), file.ino())).ok();
+        file(Path::new(&format!("/proc/{process}/exe"))) == file(&self.folder().join(INSTALLED))
+    }
+
     /// SIGTERM, and waits for the end.
     #[track_caller]
     pub(crate) fn end(&mut self) {
@@ -141,9 +162,12 @@ impl Drop for Manager {
         let group = format!("-{}", self.child.id());
         let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
         let _ = self.child.wait();
+        let lines = self.lines();
         if std::thread::panicking() {
-            let lines = self.lines();
             eprintln!("the gateway's last lines:\n{}", lines[lines.len().saturating_sub(20)..].join("\n"));
+        } else {
+            let told = secrets::told_in(&lines);
+            assert!(told.is_none(), "the log tells what nobody may know: {told:?}");
         }
     }
 }

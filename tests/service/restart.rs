@@ -1,4 +1,4 @@
-//! Restarts under load, on a socket that the service manager holds: no request is lost, none is accepted twice.
+//! Restarts and an upgrade under load, on a socket that the service manager holds: no request is lost, none is accepted twice.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -75,8 +75,11 @@ impl Seen {
     }
 }
 
+/// Which of the restarts, with others before and after it, is with another file in the program's place.
+const UPGRADE: usize = 2;
+
 #[test]
-fn restarts_under_load_lose_no_request_and_accept_no_replay() {
+fn restarts_and_an_upgrade_under_load_lose_no_request_and_accept_no_replay() {
     let restarts = if std::env::var_os("COUNTERSIGN_LONG").is_some() { 50 } else { 5 };
     let backend = Backend::answering(|request| {
         // Some are in flight for a while.
@@ -110,12 +113,16 @@ fn restarts_under_load_lose_no_request_and_accept_no_replay() {
             if seen.over.load(SeqCst) {
                 break;
             }
+            if restart == UPGRADE {
+                manager.upgrade();
+            }
             manager.end();
             // Now and then nobody is there for a moment.
             if restart % 3 == 0 {
                 std::thread::sleep(Duration::from_millis(300));
             }
-            manager.start();
+            let process = manager.start();
+            eventually("the installed program runs", || manager.runs_what_is_installed(&process).then_some(()));
             killed += 1;
         }
         seen.over.store(true, SeqCst);
