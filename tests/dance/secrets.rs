@@ -1,4 +1,4 @@
-//! Row 49 of the attack table: what only one may know is in no log, no file and no metric.
+//! Row H49 of docs/attacks.md: what only one may know is in no log, no file and no metric.
 
 use std::fs;
 use std::path::Path;
@@ -23,7 +23,7 @@ fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
 }
 
 #[test]
-fn a49_what_only_one_may_know_is_in_no_log_no_file_and_no_metric() {
+fn h49_what_only_one_may_know_is_in_no_log_no_file_and_no_metric() {
     let backend = Backend::start();
     let builder =
         Gateway::builder().upstream(&backend).setting("log: { level: trace }").setting("admin: { listen: 127.0.0.1:0 }");
@@ -62,6 +62,10 @@ fn a49_what_only_one_may_know_is_in_no_log_no_file_and_no_metric() {
     secrets.extend(alice.browser.cookies.values().map(|value| ("a cookie", value.clone())));
     secrets.retain(|(_, secret)| !secret.is_empty());
     assert!(secrets.len() > 20, "{}", secrets.len());
+    // And at the end of every gateway: what the client was given and what was typed is looked for there.
+    for (what, secret) in secrets.iter().filter(|(what, _)| !["what a form hides", "a guess"].contains(what)) {
+        assert!(crate::support::secrets::is_in(format!("{{\"told\":\"{secret}\"}}").as_bytes()), "{what}");
+    }
 
     let metrics = site.gateway.ask_admin("GET", "/metrics", &[], "").text();
     site.gateway.wait_for_access("the last request is logged", |line| line["path"] == USER_TOKENS);

@@ -146,3 +146,10 @@ fn a_signature_in_the_log_would_be_found_in_either_spelling() {
     assert!(crate::support::secrets::told_in(&lines(&plain[..60])).is_some(), "a piece of {plain}");
     assert!(crate::support::secrets::told_in(&lines(&"A".repeat(172))).is_none(), "another text");
 }
+
+#[test]
+#[should_panic(expected = "a file tells what nobody may know")]
+fn a_signature_in_a_file_of_the_state_would_be_found_at_the_end() {
+    let gateway = Gateway::in_front_of(&Backend::start());
+    std::fs::write(gateway.folder().join("state/left-behind"), by_reporting().get("/").bytes()).unwrap();
+}

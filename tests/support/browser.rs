@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 use super::client::Client;
 use super::message::Response;
+use super::secrets;
 
 /// One at a site that is at this address.
 pub struct Browser {
@@ -42,6 +43,7 @@ impl Browser {
     /// Sends a form with these headers about where it comes from.
     #[track_caller]
     pub fn post_from(&mut self, path: &str, fields: &[(&str, &str)], headers: &[(&str, &str)]) -> Response {
+        secrets::typed(fields);
         self.send("POST", path, &[&[FORM], headers].concat(), &form(fields))
     }
 

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use super::message::{self, Response};
+use super::secrets;
 use super::wait::DEADLINE;
 
 /// A connection to the gateway.
@@ -62,6 +63,7 @@ impl Client {
             match message::response(&self.pending, method, self.ended) {
                 Ok(Some((response, length))) => {
                     self.pending.drain(..length);
+                    secrets::received(&response);
                     return Some(response);
                 }
                 Ok(None) if self.ended => return None,

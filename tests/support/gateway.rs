@@ -1,12 +1,13 @@
 //! The real program, started with a configuration made for the test, killed when the test is over.
 
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader};
-use std::net::{IpAddr, SocketAddr};
+use std::io::{BufRead, BufReader, Read, Write as _};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -271,6 +272,20 @@ impl Gateway {
         Client::connect(address).ask(format!("{head}\r\n{body}"))
     }
 
+    /// The metrics, of a gateway that still answers on an administrator's address.
+    fn metrics(&self) -> Option<Vec<u8>> {
+        // A test may have stopped it, or taken the listener's places.
+        const PATIENCE: Duration = Duration::from_secs(2);
+        let lines = self.lines();
+        let line = lines.iter().find(|line| line.contains("listening for administrators"))?;
+        let address: SocketAddr = serde_json::from_str::<Value>(line).ok()?["address"].as_str()?.parse().ok()?;
+        let mut stream = TcpStream::connect_timeout(&address, PATIENCE).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).ok()?;
+        write!(stream, "GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").ok()?;
+        let mut text = Vec::new();
+        stream.read_to_end(&mut text).ok().map(|_| text)
+    }
+
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -382,6 +397,7 @@ impl Gateway {
 
 impl Drop for Gateway {
     fn drop(&mut self) {
+        let metrics = if std::thread::panicking() { None } else { self.metrics() };
         let _ = self.child.kill();
         let _ = self.child.wait();
         // The reader ends with the pipe; a panic's message is in it before the program is gone.
@@ -391,7 +407,10 @@ impl Drop for Gateway {
             let panic = lines.iter().find(|line| line.contains("panicked"));
             assert!(panic.is_none(), "the gateway panicked: {panic:?}");
             let told = secrets::told_in(&lines);
-            assert!(told.is_none(), "a signature is in the log: {told:?}");
+            assert!(told.is_none(), "the log tells what nobody may know: {told:?}");
+            let file = secrets::file_that_tells(self.folder());
+            assert!(file.is_none(), "a file tells what nobody may know: {file:?}");
+            assert!(!metrics.is_some_and(|text| secrets::is_in(&text)), "a metric tells what nobody may know");
         } else {
             eprintln!("the gateway's last lines:\n{}", lines[lines.len().saturating_sub(30)..].join("\n"));
         }

@@ -241,7 +241,7 @@ impl Signing {
     fn signature_text(&self) -> Option<String> {
         self.signature.clone().or_else(|| {
             let signature = self.key.map(|_| STANDARD.encode(self.signature_bytes()))?;
-            secrets::remember(&signature);
+            secrets::signed(&signature);
             Some(signature)
         })
     }
