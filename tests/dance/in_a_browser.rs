@@ -1,22 +1,27 @@
 //! The whole dance in a real browser: tests/dance/people.py is who sits there, and the client that wants something.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::proxy::SignOn;
 use crate::site::{REPORTING, SIGN_ON};
-use crate::support::process::{Server, key_file};
+use crate::support::process::{Server, Stepping, key_file};
 use crate::support::{Backend, Gateway, tools};
 use crate::users::{PASSWORD, with_users};
+
+fn script(base: &str, what: &[&str]) -> Command {
+    let mut command = tools::browsing_client("dance/people.py");
+    command.arg(base).arg(key_file("rsa-2048-a")).args(what);
+    command
+}
 
 /// What the people saw at the site with this base URL.
 #[track_caller]
 fn people(base: &str, what: &[&str]) -> Value {
-    let mut command = tools::browsing_client("dance/people.py");
-    command.arg(base).arg(key_file("rsa-2048-a")).args(what);
-    let output = command.output().unwrap();
+    let output = script(base, what).output().unwrap();
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "chromium and chromedriver are needed (./tests/run installs them): {told}");
     serde_json::from_slice(&output.stdout).unwrap()
@@ -62,6 +67,42 @@ fn alice_allows_and_revokes_and_bob_denies_where_a_proxy_says_who_they_are() {
     let gateway = builder.start();
     let proxy = SignOn::before(&gateway, PASSWORD);
     alice_allowed_and_took_it_back_and_bob_said_no(&people(&proxy.url(), &["roundup", "proxy"]));
+}
+
+/// requests-oauthlib is the client of every other test here.
+#[test]
+fn node_oauth_and_the_tutorials_client_act_as_whoever_allowed_it_there() {
+    let (roundup, folder) = roundup();
+    let gateway = with_users(Gateway::builder().upstream_setting(&roundup.url()));
+    let mut people = Stepping::start(script(&url(&gateway), &["allow"]));
+    let mut callback = Value::Null;
+    people.at("ready", |told| callback = told["callback"].clone());
+    let mut tutorial = tools::java();
+    tutorial.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/dances/TutorialDance.java"));
+    for (mut client, user) in [(tools::node("dances/node_oauth_dance.js"), "alice"), (tutorial, "bob")] {
+        client.args([&url(&gateway), &key_file("rsa-2048-a"), REPORTING.key, callback.as_str().unwrap()]);
+        let mut client = Stepping::start(client);
+        client.answer("consent", |told| {
+            people.answer("who", |_| format!("{user} {}", told["url"].as_str().unwrap()));
+            let mut returned = String::new();
+            people.at("returned", |told| {
+                let page = told["page"].as_str().unwrap();
+                assert!(page.contains(REPORTING.key) && page.contains(user), "{page}");
+                told["url"].as_str().unwrap().clone_into(&mut returned);
+            });
+            returned
+        });
+        client.at("called", |told| {
+            let body: Value = serde_json::from_str(told["body"].as_str().unwrap()).unwrap_or_else(|_| panic!("{told}"));
+            assert_eq!(body, json!({ "name": user }), "as Roundup has it");
+        });
+        client.ends_well();
+    }
+    people.answer("who", |_| String::new());
+    people.ends_well();
+    let accesses = std::fs::read_to_string(folder.path().join("tracker.accesses")).unwrap();
+    let users: Vec<Value> = accesses.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["user"].clone()).collect();
+    assert_eq!(users, ["alice", "bob"], "{accesses}");
 }
 
 #[track_caller]
@@ -111,7 +152,7 @@ const HARM: [&str; 7] = [
 ];
 
 #[test]
-fn a47_no_script_in_a_consumers_name_or_description_runs_and_a46_no_other_site_decides() {
+fn h47_no_script_in_a_consumers_name_or_description_runs_and_h46_no_other_site_decides() {
     let backend = Backend::start();
     let builder = HARM.iter().enumerate().fold(Gateway::builder().upstream(&backend), |builder, (number, harm)| {
         let entry = crate::support::Consumer::named(&format!("harm{number}"), harm, &crate::support::RSA_2048);

@@ -1,11 +1,12 @@
-"""What users do in a real browser while a client, on requests-oauthlib, dances; and what the pages look like.
+"""What users do in a real browser while a client, on requests-oauthlib or another's, dances; and what the pages look like.
 
+    people.py BASE PRIVATE.pem allow
     people.py BASE PRIVATE.pem roundup form|proxy
     people.py BASE PRIVATE.pem application
     people.py BASE PRIVATE.pem harm CONSUMERS
     people.py BASE PRIVATE.pem look AXE_FILE
 
-Speaks to chromedriver by WebDriver. Prints JSON: what was seen.
+Speaks to chromedriver by WebDriver. Prints JSON: what was seen; with `allow` a line at each step, after which a line is waited for.
 """
 
 import contextlib
@@ -143,6 +144,24 @@ def roundup(driver, callback):
     return seen
 
 
+def step(what, **more):
+    """Says what comes next, and waits for what came of it."""
+    print(json.dumps({"step": what, **more}), flush=True)
+    return sys.stdin.readline().strip()
+
+
+def allow(driver, callback):
+    """For each line with a user's name and the address that a client leads to, that user allows it; an empty line ends it."""
+    step("ready", callback=callback)
+    while asked := step("who"):
+        user, consent = asked.split()
+        with contextlib.closing(Browser(driver, BASE, 1280)) as browser:
+            browser.open(consent)
+            sign_in(browser, user)
+            page = decide(browser, "allow")
+            step("returned", page=page, url=arrive(browser, callback))
+
+
 def application(driver, callback):
     """Alice is not signed in to the application, which asks her to, and leads her back; then she is known."""
     seen = {}
@@ -269,7 +288,8 @@ def main():
     threading.Thread(target=server.serve_forever, daemon=True).start()
     callback = f"http://127.0.0.1:{server.server_address[1]}/callback"
     with running_driver() as driver:
-        print(json.dumps({"roundup": roundup, "application": application, "harm": harm, "look": look}[WHAT](driver, callback)))
+        parts = {"allow": allow, "roundup": roundup, "application": application, "harm": harm, "look": look}
+        print(json.dumps(parts[WHAT](driver, callback)))
 
 
 main()

@@ -4,7 +4,8 @@
 Creates a tracker (classic template, SQLite) with the users admin, alice and bob in HOME, which must not exist, and serves it
 through Roundup's own WSGI handler. Prints its port on the first line. Roundup is told with its own setting
 `http_auth_header` to believe the gateway's X-Forwarded-User; it knows nothing of OAuth. Each access is written to
-HOME.accesses before Roundup sees it, as JSON: method, path, user header.
+HOME.accesses before Roundup sees it, as JSON: method, path, user header. Clients of Jira ask `/rest/api/2/myself` who they are:
+that endpoint is added in the way that Roundup has for trackers' own.
 
 usage: roundup_app.py HOME
 """
@@ -25,6 +26,7 @@ import roundup.admin
 import roundup.instance
 from roundup import password
 from roundup.cgi.wsgi_handler import RequestDispatcher
+from roundup.rest import RestfulInstance, Routing
 
 # Roundup compares Origin and Referer with its public address: a fixed one, so that it need not know the gateway's port.
 TRACKER_WEB = "http://tracker.example/"
@@ -35,6 +37,12 @@ SETTINGS = {
     "web_http_auth": "yes",
     "web_http_auth_header": "HTTP_X_FORWARDED_USER",
 }
+
+
+@Routing.route("/api/2/myself")
+def myself(instance: RestfulInstance, input_payload: object) -> dict[str, str]:
+    """Who Roundup itself takes the caller for."""
+    return {"name": instance.db.user.get(instance.db.getuid(), "username")}
 
 
 def create_tracker(home: Path) -> None:

@@ -75,7 +75,8 @@ class TutorialDance {
     }
 
     static String step(String what, String name, String value) {
-        System.out.printf("{\"step\": \"%s\", \"%s\": \"%s\"}%n", what, name, value.replace("\\", "\\\\").replace("\"", "\\\""));
+        String escaped = value.replace("\\", "\\\\").replace("\"", "\\\"").replace("\n", "\\n");
+        System.out.printf("{\"step\": \"%s\", \"%s\": \"%s\"}%n", what, name, escaped);
         return ANSWERS.nextLine().strip();
     }
 }
