@@ -262,7 +262,7 @@ fn d30_oauth_credentials_reach_the_backend_on_no_route() {
 #[test]
 fn d32_among_many_threads_nobody_gets_anothers_identity() {
     const THREADS: usize = 8;
-    // 10,000 requests, and in the long form the 100,000 of the attack table.
+    // 10,000 requests, and in the long form 100,000.
     let each = if std::env::var_os("COUNTERSIGN_LONG").is_some() { 12_500 } else { 1250 };
     let backend = Backend::start();
     let gateway = Gateway::builder()

@@ -1,4 +1,4 @@
-//! The attack table, a test a row: each asserts the status and that the backend was never reached.
+//! The rows of docs/attacks.md: each asserts the status and that the backend was never reached.
 //!
 //! A test's name begins with the row's number.
 
@@ -12,6 +12,7 @@ mod exhaustion;
 mod faults;
 mod framing;
 mod headers;
+mod http_2;
 mod invariants;
 mod keys;
 mod mutations;

@@ -378,6 +378,11 @@ fn b17_a_signature_has_one_spelling() {
     for (what, request) in changed {
         denied_as(&gateway, &backend, (401, "signature_invalid"), what, &request);
     }
+    // Of another length than the key's: it is told by that, and no RSA operation is spent.
+    for bytes in [257, 255, 20, 128, 10_240] {
+        let told = format!("the signature has {bytes} bytes, and the consumer's key makes 256");
+        gateway.wait_for_access(&told, |line| line["reason"].as_str().is_some_and(|reason| reason.starts_with(&told)));
+    }
     let url_safe = std::iter::repeat_with(fresh).find(|request| encode(request.signature_bytes()).contains(['+', '/'])).unwrap();
     let text = URL_SAFE.encode(url_safe.signature_bytes());
     denied_as(&gateway, &backend, (401, "signature_invalid"), "URL-safe alphabet", &url_safe.signature(&text));

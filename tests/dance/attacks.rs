@@ -1,4 +1,4 @@
-//! What attackers try with the dance: rows 19, 20, 46 and 47 of the attack table.
+//! What attackers try with the dance: rows B19, B20 and H46 of docs/attacks.md.
 //!
 //! A test's name begins with the row's number.
 
@@ -20,7 +20,7 @@ fn is_undecided(site: &Site, token: &str, what: &str) {
 }
 
 #[test]
-fn a46_a_token_that_an_attacker_asked_for_and_a_victim_allowed_is_no_good_to_the_attacker() {
+fn h46_a_token_that_an_attacker_asked_for_and_a_victim_allowed_is_no_good_to_the_attacker() {
     // The attack of 2009: the attacker begins at the consumer's site, leads the victim to the page that asks for consent, and ends
     // the dance himself. What he lacks since then is the verifier, which goes to the callback with the victim's browser.
     let site = Site::start();
@@ -35,7 +35,7 @@ fn a46_a_token_that_an_attacker_asked_for_and_a_victim_allowed_is_no_good_to_the
 }
 
 #[test]
-fn a46_a_verifier_has_more_guesses_than_anybody_has_tries() {
+fn h46_a_verifier_has_more_guesses_than_anybody_has_tries() {
     let site = Site::start();
     let verifiers: std::collections::BTreeSet<String> = (0..20)
         .map(|_| {
@@ -48,7 +48,7 @@ fn a46_a_verifier_has_more_guesses_than_anybody_has_tries() {
 }
 
 #[test]
-fn a46_a_form_from_elsewhere_decides_nothing() {
+fn h46_a_form_from_elsewhere_decides_nothing() {
     let site = Site::start();
     let token = site.request_token().token;
     let path = authorize(&token);
@@ -80,7 +80,7 @@ fn a46_a_form_from_elsewhere_decides_nothing() {
 }
 
 #[test]
-fn a46_a_link_decides_nothing() {
+fn h46_a_link_decides_nothing() {
     let site = Site::start();
     let token = site.request_token().token;
     let mut alice = site.alice();
@@ -101,7 +101,7 @@ fn a46_a_link_decides_nothing() {
 }
 
 #[test]
-fn a46_a_form_that_was_made_for_one_token_decides_about_no_other() {
+fn h46_a_form_that_was_made_for_one_token_decides_about_no_other() {
     let site = Site::start();
     let [asked, other] = [site.request_token().token, site.request_token_of(OTHER, CALLBACK).token];
     let mut alice = site.alice();
@@ -113,7 +113,7 @@ fn a46_a_form_that_was_made_for_one_token_decides_about_no_other() {
 }
 
 #[test]
-fn a46_nobody_takes_back_what_others_allowed() {
+fn h46_nobody_takes_back_what_others_allowed() {
     let site = Site::start();
     let given = site.access_token();
     let (mut alice, mut mallory) = (site.alice(), site.user("mallory"));
@@ -162,7 +162,7 @@ fn assert_guarded(what: &str, page: &Response) {
 }
 
 #[test]
-fn a46_no_page_can_be_framed_or_kept() {
+fn h46_no_page_can_be_framed_or_kept() {
     let site = Site::start();
     let [token, out_of_band] = [site.request_token().token, site.request_token_of(REPORTING, "oob").token];
     let mut alice = site.alice();
@@ -187,7 +187,7 @@ fn a46_no_page_can_be_framed_or_kept() {
 }
 
 #[test]
-fn a46_who_sits_there_is_what_the_proxy_says_and_nobody_else() {
+fn h46_who_sits_there_is_what_the_proxy_says_and_nobody_else() {
     let site = Site::start();
     let token = site.request_token().token;
     let ask = |from: &str, headers: &str| {
@@ -213,7 +213,7 @@ fn a46_who_sits_there_is_what_the_proxy_says_and_nobody_else() {
 }
 
 #[test]
-fn a20_a_callback_is_where_a_browser_goes_for_sure_or_it_is_none() {
+fn b20_a_callback_is_where_a_browser_goes_for_sure_or_it_is_none() {
     let site = Site::start();
     for callback in [
         "//evil.example",
@@ -257,7 +257,7 @@ fn a20_a_callback_is_where_a_browser_goes_for_sure_or_it_is_none() {
 }
 
 #[test]
-fn a20_a_callback_leads_to_what_the_consumer_signed_and_the_user_sees_where_that_is() {
+fn b20_a_callback_leads_to_what_the_consumer_signed_and_the_user_sees_where_that_is() {
     let site = Site::start();
     for (callback, host) in [
         ("https://good.example.evil.example/callback", "good.example.evil.example"),
@@ -278,7 +278,7 @@ fn a20_a_callback_leads_to_what_the_consumer_signed_and_the_user_sees_where_that
 }
 
 #[test]
-fn a20_a_callback_that_the_browser_brings_along_leads_nowhere() {
+fn b20_a_callback_that_the_browser_brings_along_leads_nowhere() {
     let site = Site::start();
     let token = site.request_token().token;
     let mut alice = site.alice();
@@ -295,7 +295,7 @@ fn a20_a_callback_that_the_browser_brings_along_leads_nowhere() {
 }
 
 #[test]
-fn a20_what_stands_in_place_of_a_token_is_answered_with_a_page_and_leads_nowhere() {
+fn b20_what_stands_in_place_of_a_token_is_answered_with_a_page_and_leads_nowhere() {
     let site = Site::start();
     let token = site.request_token().token;
     let mut alice = site.alice();
@@ -326,7 +326,7 @@ fn a20_what_stands_in_place_of_a_token_is_answered_with_a_page_and_leads_nowhere
 }
 
 #[test]
-fn a19_a_removed_consumer_has_no_tokens_and_one_of_its_name_does_not_inherit_them() {
+fn b19_a_removed_consumer_has_no_tokens_and_one_of_its_name_does_not_inherit_them() {
     let site = Site::start();
     let given = site.access_token();
     let pending = site.request_token().token;
@@ -354,7 +354,7 @@ fn a19_a_removed_consumer_has_no_tokens_and_one_of_its_name_does_not_inherit_the
 }
 
 #[test]
-fn a19_a_consumer_that_is_missing_for_a_while_has_its_tokens_again() {
+fn b19_a_consumer_that_is_missing_for_a_while_has_its_tokens_again() {
     let site = Site::start();
     let given = site.access_token();
     let entries = std::fs::read_to_string(site.gateway.consumers_file()).unwrap();
@@ -368,7 +368,7 @@ fn a19_a_consumer_that_is_missing_for_a_while_has_its_tokens_again() {
 }
 
 #[test]
-fn a19_a_consumer_that_may_dance_no_more_has_no_use_for_its_tokens() {
+fn b19_a_consumer_that_may_dance_no_more_has_no_use_for_its_tokens() {
     let site = Site::start();
     let given = site.access_token();
     let entry = || Consumer::new(CONSUMER, &RSA_2048);
@@ -381,7 +381,7 @@ fn a19_a_consumer_that_may_dance_no_more_has_no_use_for_its_tokens() {
 }
 
 #[test]
-fn a19_a_revoked_token_is_refused_on_a_connection_that_was_open_before() {
+fn b19_a_revoked_token_is_refused_on_a_connection_that_was_open_before() {
     let site = Site::start();
     let [given, kept] = [site.access_token(), site.access_token_of(OTHER, "alice")];
     let mut client = site.gateway.client();

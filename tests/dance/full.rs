@@ -1,4 +1,4 @@
-//! Row 40 of the attack table: tokens that cannot be written are not given, and everything else goes on.
+//! Row F40 of docs/attacks.md: tokens that cannot be written are not given, and everything else goes on.
 
 use std::process::Command;
 
@@ -13,7 +13,7 @@ fn limit(site: &Site, bytes: &str) {
 }
 
 #[test]
-fn a40_where_tokens_cannot_be_written_the_dance_fails_and_proxying_goes_on() {
+fn f40_where_tokens_cannot_be_written_the_dance_fails_and_proxying_goes_on() {
     let site = Site::start();
     let given = site.access_token();
     let [allowed, asked] = [site.request_token().token, site.request_token().token];

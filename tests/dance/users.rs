@@ -1,4 +1,4 @@
-//! The gateway's own users: signing in on its page, and what attackers try there (row 46 of the attack table).
+//! The gateway's own users: signing in on its page, and what attackers try there (row H46 of docs/attacks.md).
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -85,7 +85,7 @@ fn a_wrong_name_and_a_wrong_password_are_told_alike_and_lead_nowhere() {
 }
 
 #[test]
-fn a46_a_session_that_was_there_before_the_sign_in_is_none_after_it() {
+fn h46_a_session_that_was_there_before_the_sign_in_is_none_after_it() {
     let site = site();
     let token = site.request_token().token;
     for planted in ["A".repeat(43), "1".to_owned(), "alice".to_owned()] {
@@ -110,7 +110,7 @@ fn a46_a_session_that_was_there_before_the_sign_in_is_none_after_it() {
 }
 
 #[test]
-fn a46_a_form_from_elsewhere_signs_nobody_in() {
+fn h46_a_form_from_elsewhere_signs_nobody_in() {
     // Signed in under the attacker's name, a victim would allow in the attacker's name.
     let site = site();
     let sign_in = format!("{AUTHORIZE}/sign-in");
@@ -134,7 +134,7 @@ fn a46_a_form_from_elsewhere_signs_nobody_in() {
 }
 
 #[test]
-fn a46_signing_in_leads_to_a_page_of_the_dance_and_nowhere_else() {
+fn h46_signing_in_leads_to_a_page_of_the_dance_and_nowhere_else() {
     let site = site();
     let token = site.request_token().token;
     for there in
@@ -152,7 +152,7 @@ fn a46_signing_in_leads_to_a_page_of_the_dance_and_nowhere_else() {
 }
 
 #[test]
-fn a46_guessing_is_slowed_down() {
+fn h46_guessing_is_slowed_down() {
     let site = site();
     let token = site.request_token().token;
     let mut mallory = site.nobody();

@@ -1,4 +1,4 @@
-//! Row 48: whoever names the URL does not reach what only this machine reaches.
+//! Row H48 of docs/attacks.md: whoever names the URL does not reach what only this machine reaches.
 
 use super::application::{Application, Screen, import, with_empty_list};
 use super::support::Backend;
@@ -11,7 +11,7 @@ fn is_inside(screen: &Screen, what: &str, addresses: &[&str]) {
 }
 
 #[test]
-fn c48_the_machine_itself_is_not_asked_in_any_spelling_of_its_address() {
+fn h48_the_machine_itself_is_not_asked_in_any_spelling_of_its_address() {
     let inside = Backend::start();
     let port = inside.address().port();
     let hosts = [
@@ -52,7 +52,7 @@ fn c48_the_machine_itself_is_not_asked_in_any_spelling_of_its_address() {
 }
 
 #[test]
-fn c48_metadata_services_and_private_networks_are_not_asked() {
+fn h48_metadata_services_and_private_networks_are_not_asked() {
     let cases = [
         ("169.254.169.254", "a cloud's metadata service"),
         ("2852039166", "a cloud's metadata service"),
@@ -77,7 +77,7 @@ fn c48_metadata_services_and_private_networks_are_not_asked() {
 }
 
 #[test]
-fn c48_the_refusal_is_one_step_from_the_command_that_works() {
+fn h48_the_refusal_is_one_step_from_the_command_that_works() {
     let application = Application::start();
     let url = application.url("jira");
     let clear = import(&url, &[]);
@@ -91,7 +91,7 @@ fn c48_the_refusal_is_one_step_from_the_command_that_works() {
 }
 
 #[test]
-fn c48_allowing_one_address_allows_no_other() {
+fn h48_allowing_one_address_allows_no_other() {
     let inside = Backend::start();
     let port = inside.address().port();
     for host in ["127.0.0.1", "localhost", "[::1]", "169.254.169.254"] {
@@ -102,7 +102,7 @@ fn c48_allowing_one_address_allows_no_other() {
 }
 
 #[test]
-fn c48_a_redirect_inside_or_to_another_host_is_not_followed() {
+fn h48_a_redirect_inside_or_to_another_host_is_not_followed() {
     let (application, inside) = (Application::start(), Backend::start());
     let port = inside.address().port();
     let elsewhere = [
@@ -126,7 +126,7 @@ fn c48_a_redirect_inside_or_to_another_host_is_not_followed() {
 }
 
 #[test]
-fn c48_other_schemes_and_texts_that_are_no_base_url_are_refused() {
+fn h48_other_schemes_and_texts_that_are_no_base_url_are_refused() {
     for url in ["file:///etc/passwd", "ftp://example.com/", "gopher://127.0.0.1:6379/", "dict://127.0.0.1/", "jar:https://a/!/"] {
         import(url, &[]).refused("nothing is read from", "https URL");
     }

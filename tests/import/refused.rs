@@ -1,9 +1,9 @@
-//! Row 48: answers that would keep the gateway waiting, fill its memory, or make it read something else; and those that are only wrong.
+//! Row H48 of docs/attacks.md: answers that would keep the gateway waiting, fill its memory, or make it read something else; and those that are only wrong.
 
 use super::application::Application;
 
 #[test]
-fn c48_an_application_that_stalls_is_waited_for_five_seconds() {
+fn h48_an_application_that_stalls_is_waited_for_five_seconds() {
     let application = Application::start();
     std::thread::scope(|scope| {
         for behaviour in ["stalled", "stalled-head", "stalled-body", "dripping"] {
@@ -14,7 +14,7 @@ fn c48_an_application_that_stalls_is_waited_for_five_seconds() {
 }
 
 #[test]
-fn c48_an_answer_of_more_than_a_megabyte_is_not_read_to_its_end() {
+fn h48_an_answer_of_more_than_a_megabyte_is_not_read_to_its_end() {
     let application = Application::start();
     for behaviour in ["endless", "huge", "attributes"] {
         application.import(behaviour).refused("more than 1000000 bytes", "base URL");
@@ -24,7 +24,7 @@ fn c48_an_answer_of_more_than_a_megabyte_is_not_read_to_its_end() {
 }
 
 #[test]
-fn c48_a_compressed_answer_is_not_unpacked() {
+fn h48_a_compressed_answer_is_not_unpacked() {
     let application = Application::start();
     for behaviour in ["gzip", "gzip-transfer"] {
         application.import(behaviour).refused("compressed, which nobody asked for", "between");
@@ -32,7 +32,7 @@ fn c48_a_compressed_answer_is_not_unpacked() {
 }
 
 #[test]
-fn c48_a_document_with_a_doctype_with_entities_or_of_any_excess_is_not_read() {
+fn h48_a_document_with_a_doctype_with_entities_or_of_any_excess_is_not_read() {
     let application = Application::start();
     let cases = [
         ("doctype", "DOCTYPE"),

@@ -1,4 +1,4 @@
-//! The commands of the README, of docs/consumers.md, docs/api.md and docs/dance.md, run as they stand.
+//! The commands of the README, of docs/consumers.md, docs/api.md and docs/dance.md, run as they stand; the tests that docs/attacks.md names.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on stops")]
 
@@ -8,6 +8,7 @@ use std::path::Path;
 
 use section::{Section, sections};
 
+mod attacks;
 mod section;
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,4 +1,4 @@
-//! Two instances and the store they share: the attack table's rows about it, and everything that can become of a store.
+//! Two instances and the store they share: row A10 of docs/attacks.md, and everything that can become of a store.
 
 #![expect(clippy::unwrap_used, reason = "these are tests: whatever goes wrong here ends one")]
 
