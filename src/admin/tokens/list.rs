@@ -158,7 +158,11 @@ impl Row {
 
 impl RevokeAll {
     fn of(wanted: &Wanted, number: usize, waiting: usize) -> Self {
-        let text = if waiting > 0 { "Revoke all of it".to_owned() } else { format!("Revoke all {number}") };
+        let text = match (number, waiting) {
+            (number, 0) => format!("Revoke all {number}"),
+            (0, 1) => "Revoke it".to_owned(),
+            _ => "Revoke all of it".to_owned(),
+        };
         Self { text, link: wanted.link("/tokens/revoke") }
     }
 }

@@ -99,7 +99,7 @@ impl RevokePage {
 
     fn button(&self) -> String {
         match (self.number, self.waiting) {
-            (1, 0) => "Revoke it".to_owned(),
+            (1, 0) | (0, 1) => "Revoke it".to_owned(),
             (number, 0) => format!("Revoke all {number}"),
             _ => "Revoke all of it".to_owned(),
         }
