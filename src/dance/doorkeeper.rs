@@ -159,4 +159,9 @@ mod tests {
         assert!(again.set_cookie.is_none(), "two open pages do not spoil each other");
         assert_eq!(keeper.proof(&again, FormPurpose { user: "ada", token: "t1" }).0, proof.0);
     }
+
+    #[test]
+    fn the_key_of_forms_is_not_shown() {
+        assert_eq!(format!("{:?}", doorkeeper()), "Doorkeeper { accounts: None, .. }");
+    }
 }

@@ -191,3 +191,44 @@ impl Lists {
         ended
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::desk::{Desk, key};
+    use super::*;
+
+    #[test]
+    fn tokens_of_one_user_and_one_consumer_share_their_texts() {
+        let mut desk = Desk::new();
+        let [bob, first, second] = ["bob", "ada", "ada"].map(|user| desk.dance("a", user).token.id);
+        let [bob, first, second] = [bob, first, second].map(|id| desk.index.live(id).unwrap());
+        assert_eq!((&*bob.user, &*first.user, &*second.user), ("bob", "ada", "ada"));
+        assert!(Arc::ptr_eq(&first.user, &second.user));
+        assert_eq!((&first.consumer, first.consumer.as_str().as_ptr()), (&key("a"), bob.consumer.as_str().as_ptr()));
+    }
+
+    #[test]
+    fn what_cannot_be_renewed_any_more_is_not_listed_however_it_is_asked_for() {
+        let mut desk = Desk::new();
+        let token = desk.dance("a", "ada").token;
+        let all = Selection::default();
+        let (by_id, by_user) =
+            (Selection { id: Some(token.id), ..all.clone() }, Selection { user: Some("ada".to_owned()), ..all.clone() });
+        let last = Timestamp::from_seconds(token.session_expires.seconds() - 1);
+        for which in [&all, &by_id, &by_user] {
+            assert_eq!(desk.index.list(which, last, 1), [Arc::clone(&token)]);
+            assert!(desk.index.list(which, token.session_expires, 1).is_empty());
+            assert!(desk.index.list(which, last, 0).is_empty());
+        }
+    }
+
+    #[test]
+    fn what_was_a_request_token_is_one_and_no_other_is() {
+        let mut desk = Desk::new();
+        let (token, access) = (desk.begin("a"), desk.dance("a", "ada").issued.token);
+        desk.allow(&token, "ada");
+        assert!(desk.index.is_temporary(&SecretHash::of(&token)));
+        assert!(!desk.index.is_temporary(&access.hash()));
+        assert!(!desk.index.is_temporary(&SecretHash::of("nothing")));
+    }
+}

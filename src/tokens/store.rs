@@ -350,6 +350,53 @@ mod tests {
     }
 
     #[test]
+    fn a_token_is_good_until_it_expires_or_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(&folder);
+        let token = run(async {
+            let (token, verifier) = allowed(&store, "ada").await;
+            store.exchange(token.as_bytes(), &key("a"), Some(verifier.as_bytes()), LIFETIMES).await.unwrap().token
+        });
+        let last = Timestamp::from_seconds(token.expires.seconds() - 1);
+        assert!(store.is_good(&token, last) && !store.is_good(&token, token.expires) && !store.is_empty());
+        assert!(!store.is_good(&token, Timestamp::from_seconds(token.expires.seconds() + 1)));
+        run(store.revoke(Selection::default())).unwrap();
+        assert!(!store.is_good(&token, last));
+    }
+
+    #[test]
+    fn consumers_that_are_not_listed_are_noted() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(&folder);
+        run(async {
+            allowed(&store, "ada").await;
+            store.note_consumers(&ConsumerList::default()).await.unwrap();
+        });
+        drop(store);
+        let mut later = Desk::of(folder);
+        later.clock.advance(24 * 60 * 60);
+        let absent = later.operations.write(|writing, now| Ok(ending::note_consumers(writing, &HashSet::new(), now)?));
+        assert_eq!(problem(absent), Ok(vec![key("a")]));
+    }
+
+    #[test]
+    fn a_thread_that_has_ended_is_told_and_stores_nothing_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(&folder);
+        assert!(store.is_alive());
+        let ends = |_: &Writing<'_>, _| -> Result<(), DanceError> { panic!("as a mistake of ours would") };
+        assert!(matches!(run(store.write(ends)), Err(DanceError::Store(StoreFault::Closed))));
+        let begun = std::time::Instant::now();
+        while store.is_alive() {
+            assert!(begun.elapsed() < Duration::from_secs(30), "it goes on");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let new = NewTemporary { consumer: key("a"), callback: Callback::OutOfBand, revision: Revision::OneA };
+        assert_eq!(run(store.begin(new, LIFETIMES)).err(), Some(StoreFault::Closed));
+        assert_eq!(store.counts().get(Step::RequestToken, super::super::StepOutcome::Failed), 1);
+    }
+
+    #[test]
     fn of_many_that_exchange_at_once_on_two_stores_one_gets_the_token() {
         let desk = Desk::new();
         let stores = [Arc::new(open(&desk.folder)), Arc::new(open(&desk.folder))];
