@@ -1,5 +1,5 @@
-//! After the backend's 101: bytes pass both ways until one side ends, nothing passes for long, the consumer is no longer
-//! one or its token is no longer good, or the gateway stops.
+//! After the backend's 101: bytes pass both ways until one side ends, nothing passes for long, what the tunnel was opened on no longer
+//! stands (consumer, key, permission, token), or the gateway stops.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -17,13 +17,14 @@ use super::limits::Place;
 use super::plane::{Drain, InFlight, Plane};
 use crate::consumers::Consumer;
 use crate::gateway::Gateway;
-use crate::request::VerifiedRequest;
+use crate::request::{Grounds, VerifiedRequest};
 use crate::tokens::AccessToken;
 
-/// Who signed the request that opened a tunnel, and the token that it came with.
+/// Who signed the request that opened a tunnel, the token that it came with, and on what grounds it passed.
 pub(super) struct Opener {
     consumer: Arc<Consumer>,
     token: Option<Arc<AccessToken>>,
+    grounds: Grounds,
 }
 
 /// What a tunnel counts against as long as it lives.
@@ -83,24 +84,27 @@ async fn until_idle(last: &Cell<Instant>, idle: Duration) {
 
 impl Opener {
     pub(super) fn of(verified: &VerifiedRequest) -> Self {
-        Self { consumer: Arc::clone(verified.consumer()), token: verified.token().cloned() }
+        let (consumer, token) = (Arc::clone(verified.consumer()), verified.token().cloned());
+        Self { consumer, token, grounds: verified.grounds() }
     }
 
     /// Why a request of the same kind would be refused now.
-    fn is_over(&self, gateway: &Gateway) -> Option<&'static str> {
+    fn is_over(&self, gateway: &Gateway) -> Option<String> {
         let (policy, now) = (gateway.policy.load(), gateway.clock.wall());
-        if !policy.consumers.get(self.consumer.key.as_str()).is_some_and(|consumer| consumer.is_active(now)) {
-            return Some("its consumer is no longer active");
-        }
+        let listed = policy.consumers.get(self.consumer.key.as_str()).filter(|consumer| consumer.is_active(now));
+        let Some(listed) = listed else { return Some("its consumer is no longer active".to_owned()) };
         let is_good = |token: &Arc<AccessToken>| gateway.tokens.as_ref().is_some_and(|tokens| tokens.is_good(token, now));
-        let is_good = self.token.as_ref().is_none_or(is_good);
-        (!is_good).then_some("its access token is no longer good")
+        if !self.token.as_ref().is_none_or(is_good) {
+            return Some("its access token is no longer good".to_owned());
+        }
+        self.grounds.check(listed).err()
     }
 }
 
-/// Ends when the consumer that opened the tunnel is removed, disabled or expired, or the token with which it did is taken back,
-/// renewed or expired: what was proved once, long ago, must not outlive it. A tunnel that nobody signed for has none.
-async fn until_over(gateway: &Gateway, opener: Option<&Opener>) -> &'static str {
+/// Ends when the consumer that opened the tunnel is removed, disabled or expired, loses the key or the permission that it did so with,
+/// or the token is taken back, renewed or expired: what was proved once, long ago, must not outlive it. A tunnel that nobody signed
+/// for has no such end.
+async fn until_over(gateway: &Gateway, opener: Option<&Opener>) -> String {
     let Some(opener) = opener else { return std::future::pending().await };
     loop {
         if let Some(why) = opener.is_over(gateway) {

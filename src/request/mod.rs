@@ -5,6 +5,7 @@
 //! that asks for no proof, becomes an [`UpstreamRequest`].
 
 mod body;
+mod grounds;
 mod head;
 mod inbound;
 mod origin;
@@ -13,6 +14,7 @@ mod upstream;
 mod verified;
 
 pub use body::{BodyBudget, BodyError, OutgoingBody, Progress, RequestBody};
+pub use grounds::Grounds;
 pub use head::is_forwarded;
 pub use inbound::{InboundRequest, Peer};
 pub use origin::{Origin, is_in};

@@ -38,6 +38,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use super::body::BodyBudget;
+use super::grounds::{Grounds, check_call};
 use super::inbound::{InboundRequest, hold_limits};
 use super::signed::{Claims, IdentifiedRequest, SignedRequest};
 use crate::clock::Clock;
@@ -49,6 +50,7 @@ use crate::oauth::base_string::{BaseStringUri, SignatureBaseString};
 use crate::oauth::body_hash::BodyHash;
 use crate::oauth::key::{Fingerprint, SignatureValid};
 use crate::oauth::parameters::{Parameters, Source};
+use crate::oauth::signature::SignatureMethod;
 use crate::policy::Policy;
 use crate::refusal::{Refusal, RejectedParameters};
 use crate::replay::{NonceId, NonceRecorded, NonceRefused, Nonces, Shares};
@@ -62,6 +64,9 @@ pub struct VerifiedRequest {
     consumer: Arc<Consumer>,
     user: Option<String>,
     token: Option<Arc<AccessToken>>,
+    /// Under which the signature holds.
+    key: Fingerprint,
+    signature_method: SignatureMethod,
     _proof: NonceRecorded,
 }
 
@@ -116,6 +121,19 @@ impl VerifiedRequest {
         self.token.as_ref()
     }
 
+    /// What its passing rests on, for what goes on after it.
+    pub fn grounds(&self) -> Grounds {
+        Grounds {
+            key: self.key,
+            signature_method: self.signature_method,
+            method: self.inbound.method().clone(),
+            path: self.inbound.path().to_owned(),
+            client: self.inbound.origin.client,
+            has_token: self.token.is_some(),
+            user: self.user.clone(),
+        }
+    }
+
     /// The decoded value of a protocol parameter, as it was signed.
     pub fn parameter(&self, name: &str) -> Option<Cow<'_, [u8]>> {
         self.parameters.protocol(name)
@@ -150,8 +168,9 @@ impl IdentifiedRequest {
         self.take_rate()?;
         let recorded = with.nonces.commit(signature_valid, nonce, with.settings.verify.window, shares(with.settings));
         let proof = recorded.await.map_err(|refused| nonce_refusal(refused, with))?;
-        let SignedRequest { inbound, parameters, .. } = self.signed;
-        Ok(VerifiedRequest { inbound, parameters, consumer: self.candidate, user, token, _proof: proof })
+        let (consumer, SignedRequest { inbound, parameters, claims }) = (self.candidate, self.signed);
+        let signature_method = claims.method;
+        Ok(VerifiedRequest { inbound, parameters, consumer, user, token, key, signature_method, _proof: proof })
     }
 
     /// Several keys stand while one is rolled over; the signature must hold under one of them, which is named.
@@ -204,21 +223,16 @@ impl IdentifiedRequest {
 
     /// Whether the consumer may do this, and as whom.
     fn check_permission(&self, token: Option<&AccessToken>, purpose: Purpose) -> Result<Option<String>, Refusal> {
+        check_call(&self.candidate, token.is_some() || purpose != Purpose::Resource, self.client())?;
+        if purpose != Purpose::Resource {
+            // The dance's endpoints are the gateway's own, which `allow` says nothing about.
+            return Ok(None);
+        }
         let (consumer, inbound) = (&self.candidate, &self.signed.inbound);
-        let is_three_legged = token.is_some() || purpose != Purpose::Resource;
-        if is_three_legged && !consumer.three_legged {
-            return Err(Refusal::ThreeLeggedDenied);
-        }
-        if !is_three_legged && !consumer.two_legged.allowed {
-            return Err(Refusal::TwoLeggedDenied);
-        }
-        if !consumer.may_come_from(self.client()) {
-            return Err(Refusal::ConsumerMayNotComeFrom);
+        if !consumer.may_reach(inbound.method(), inbound.path()) {
+            return Err(Refusal::ConsumerMayNotReach);
         }
         match token {
-            // The dance's endpoints are the gateway's own, which `allow` says nothing about.
-            None if purpose != Purpose::Resource => Ok(None),
-            _ if !consumer.may_reach(inbound.method(), inbound.path()) => Err(Refusal::ConsumerMayNotReach),
             None => self.two_legged_user(),
             Some(token) => self.user_of(token).map(Some),
         }

@@ -1,12 +1,14 @@
 //! Tunnels: what they count against, and what ends them.
 
-use crate::support::{Backend, Client, Consumer, Gateway, RSA_1024, RSA_2048, Signing, by_reporting, eventually, signed};
+use crate::support::{
+    Backend, Client, Consumer, Gateway, RSA_1024, RSA_2048, RSA_2048_OTHER, Signing, by_reporting, eventually, signed,
+};
 
 /// Switches protocols for `/socket`, then records; answers anything else with `ok`.
 fn switching() -> Backend {
     Backend::scripted(|wire| {
         while let Some(request) = wire.request() {
-            if request.target == "/socket" {
+            if request.path() == "/socket" {
                 wire.send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
                 return wire.until_closed();
             }
@@ -48,6 +50,64 @@ fn a_tunnel_ends_when_its_consumer_is_removed_disabled_or_expired() {
     gateway.wait_for_line("a tunnel was closed: its consumer is no longer active");
     // Another consumer's tunnel has nothing to do with it.
     staying.send(b"still here");
+    backend.wait("its bytes arrive", |records| records.iter().any(|it| it.bytes.ends_with(b"still here")).then_some(()));
+}
+
+#[test]
+fn a_tunnel_ends_when_its_consumer_loses_the_key_or_the_permission_that_opened_it() {
+    let backend = switching();
+    let usual = || Consumer::new("leaving", &RSA_2048).with("two_legged: { execute_as: jdoe }");
+    let gateway = Gateway::builder().upstream(&backend).consumer(usual()).start();
+    let by_leaving = || signed("leaving", &RSA_2048);
+    let ended = [
+        ("no longer signs with that key", Consumer::new("leaving", &RSA_2048_OTHER).with("two_legged: { execute_as: jdoe }")),
+        ("no longer signs with that key", usual().with("signature_methods: [RSA-SHA256]")),
+        (
+            "two_legged.allowed: false",
+            Consumer::new("leaving", &RSA_2048).with("two_legged: { allowed: false, execute_as: jdoe }"),
+        ),
+        ("allow list does not cover", usual().with("allow: [{ path: /rest/** }]")),
+        ("allow list does not cover", usual().with("allow: [{ path: /socket, methods: [POST] }]")),
+        ("allow_from does not cover", usual().with("allow_from: [10.0.0.0/8]")),
+        ("no longer acts as that user", Consumer::new("leaving", &RSA_2048).with("two_legged: { execute_as: anna }")),
+        ("no longer acts as that user", Consumer::new("leaving", &RSA_2048)),
+    ];
+    for (number, (why, entry)) in ended.into_iter().enumerate() {
+        let mut tunnel = open(&gateway, "127.0.12.8", by_leaving());
+        gateway.write_consumers(&Consumer::file(&[entry]));
+        assert_eq!(tunnel.until_closed(), b"", "{why}");
+        let told = || gateway.lines().iter().filter(|line| line.contains("a tunnel was closed")).nth(number).cloned();
+        let line = eventually("it is said why", told);
+        assert!(line.contains(why), "{why}: {line}");
+        gateway.write_consumers(&Consumer::file(&[usual()]));
+        eventually("it is as it was", || {
+            let passed = gateway.ask(&by_leaving().get("/x")).status == 200;
+            (passed && backend.last_request().field("X-Forwarded-User") == Some("jdoe")).then_some(())
+        });
+    }
+}
+
+#[test]
+fn a_tunnel_stays_when_its_consumer_may_still_do_what_opened_it() {
+    let backend = switching();
+    let usual = || Consumer::new("staying", &RSA_2048).with("two_legged: { impersonation: true }");
+    let gateway = Gateway::builder().upstream(&backend).consumer(usual()).start();
+    let upgrade = signed("staying", &RSA_2048).get("/socket?xoauth_requestor_id=anna");
+    let mut tunnel = gateway.client_from("127.0.12.8");
+    assert_eq!(tunnel.ask(upgrade.line("Connection: Upgrade").line("Upgrade: websocket").bytes()).status, 101);
+    // A second key beside the first, as while they are rolled over, and lists that cover what it is.
+    let keys = [&RSA_2048_OTHER, &RSA_2048].map(|pair| serde_json::Value::from(&*pair.public_pem).to_string());
+    let changed = Consumer::without_key("staying")
+        .with(&format!("public_keys: [{}]", keys.join(", ")))
+        .with("two_legged: { impersonation: true, execute_as: bert }")
+        .with("three_legged: false")
+        .with("allow: [{ path: /socket }]")
+        .with("allow_from: [127.0.12.0/24]");
+    gateway.write_consumers(&Consumer::file(&[changed]));
+    eventually("the change is live", || (gateway.ask(&signed("staying", &RSA_2048).get("/x")).status == 403).then_some(()));
+    // Longer than a tunnel takes to ask for its consumer.
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    tunnel.send(b"still here");
     backend.wait("its bytes arrive", |records| records.iter().any(|it| it.bytes.ends_with(b"still here")).then_some(()));
 }
 
