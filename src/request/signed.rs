@@ -104,17 +104,16 @@ impl SignedRequest {
 impl Claims {
     /// What can be said of the claims without a proof: whom they name, with which method, at what time.
     ///
-    /// Where unknown consumers must not be told apart, one meets the same checks as a known one before it is refused.
+    /// Where unknown consumers must not be told apart, the time comes first: it alone is judged of all alike, and is said.
     pub(super) fn judge<'c>(&self, policy: &'c Policy, now: Timestamp) -> Result<&'c Arc<Consumer>, Refusal> {
         let settings = &policy.settings;
-        let identified = self.identify(&policy.consumers, now);
-        if identified.is_err() && settings.refusals.reveal_unknown_consumer {
-            return identified;
+        if !settings.refusals.reveal_unknown_consumer {
+            self.check_time(settings, now)?;
         }
-        let acceptable = identified.as_ref().map_or(&settings.verify.signature_methods, |known| &known.signature_methods);
-        self.check_method(acceptable)?;
+        let identified = self.identify(&policy.consumers, now)?;
+        self.check_method(&identified.signature_methods)?;
         self.check_time(settings, now)?;
-        identified
+        Ok(identified)
     }
 
     fn identify<'c>(&self, consumers: &'c ConsumerList, now: Timestamp) -> Result<&'c Arc<Consumer>, Refusal> {

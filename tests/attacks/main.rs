@@ -12,6 +12,7 @@ mod exhaustion;
 mod faults;
 mod framing;
 mod headers;
+mod hiding;
 mod http_2;
 mod invariants;
 mod keys;
