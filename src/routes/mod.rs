@@ -99,20 +99,39 @@ impl Routes {
                 return Decision { access, rule: None, ambiguity: Some(ambiguity) };
             }
         };
-        let rule = self.rules.iter().find(|rule| rule.matches(method, &path));
-        Decision { access: rule.map_or(Access::Signed, |rule| rule.access), rule, ambiguity: None }
+        let found = self.rules.iter().position(|rule| rule.matches(method, &path));
+        let rule = found.map(|at| &self.rules[at]);
+        let access = rule.map_or(Access::Signed, |rule| rule.access);
+        let asks_nothing = matches!(access, Access::Optional | Access::Open | Access::Observe);
+        if asks_nothing && self.rules[..found.unwrap_or(0)].iter().any(|rule| rule.guards_loosely(method, &path)) {
+            return Decision { access: Access::Signed, rule: None, ambiguity: Some(NEARLY) };
+        }
+        Decision { access, rule, ambiguity: None }
     }
 }
+
+/// A spelling in which a backend may find what a rule guards: without case on some file systems, `/admin.` and `/admin ` on Windows,
+/// `/admin/` in many frameworks.
+const NEARLY: &str =
+    "a name that differs from a signed rule's only in the case of letters, or in dots, blanks or a slash at the end";
 
 impl Rule {
     fn matches(&self, method: &Method, path: &CanonicalPath) -> bool {
         let in_path = match self.access {
-            // A backend on a file system without case would serve what the rule was to deny.
-            // Many frameworks read /admin/ as /admin, and Windows "/admin." and "/admin ".
-            Access::Deny => self.pattern.matches_in_any_case(path) || self.pattern.matches_in_any_case(&path.trimmed()),
+            // A backend that reads names loosely would serve what the rule was to deny.
+            Access::Deny => self.pattern.matches_loosely(path),
             _ => self.pattern.matches(path),
         };
-        in_path && self.methods.as_ref().is_none_or(|methods| methods.contains(method))
+        in_path && self.takes(method)
+    }
+
+    /// Whether a backend that reads names loosely may find behind the path what this rule asks a signature for.
+    fn guards_loosely(&self, method: &Method, path: &CanonicalPath) -> bool {
+        self.access == Access::Signed && self.takes(method) && self.pattern.matches_loosely(path)
+    }
+
+    fn takes(&self, method: &Method) -> bool {
+        self.methods.as_ref().is_none_or(|methods| methods.contains(method))
     }
 }
 
@@ -154,11 +173,30 @@ mod tests {
         assert_eq!(access(&routes, "/health/x"), Access::Deny);
         assert_eq!(access(&routes, "/Health/X"), Access::Deny);
         assert_eq!(access(&routes, "/Health"), Access::Deny);
-        for path in ["/a/", "/a.", "/a%20", "/A//"] {
+        assert_eq!(access(&routes, "/admin"), Access::Signed);
+    }
+
+    #[test]
+    fn what_is_guarded_is_guarded_in_loose_spellings_too() {
+        let loose = ["/a/", "/a.", "/a%20", "/A", "/A./"];
+        for path in loose.into_iter().chain(["/A//"]) {
             let denied = Routes::new(vec![rule("/a", Access::Deny), rule("/**", Access::Open)]);
             assert_eq!(access(&denied, path), Access::Deny, "{path}");
         }
-        assert_eq!(access(&routes, "/admin"), Access::Signed);
+        for open in [Access::Open, Access::Optional, Access::Observe] {
+            let signed = Routes::new(vec![rule("/a", Access::Signed), rule("/**", open)]);
+            for path in loose {
+                let decision = signed.decide(&Method::GET, path);
+                assert_eq!((decision.access, decision.rule, decision.ambiguity), (Access::Signed, None, Some(NEARLY)), "{path}");
+            }
+            assert_eq!((access(&signed, "/a"), access(&signed, "/ab"), access(&signed, "/b.")), (Access::Signed, open, open));
+            // A rule that comes first is not asked for a later one's sake.
+            let first = Routes::new(vec![rule("/A", open), rule("/a", Access::Signed)]);
+            assert_eq!((access(&first, "/A"), access(&first, "/a")), (open, Access::Signed));
+        }
+        let by_method = Rule { methods: Some(vec![Method::POST]), ..rule("/a", Access::Signed) };
+        let by_method = Routes::new(vec![by_method, rule("/**", Access::Open)]);
+        assert_eq!((access(&by_method, "/a."), by_method.decide(&Method::POST, "/a.").access), (Access::Open, Access::Signed));
     }
 
     #[test]

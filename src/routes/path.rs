@@ -36,13 +36,24 @@ impl CanonicalPath {
         Ok(Self(decoded.to_owned()))
     }
 
-    /// Without what some servers ignore at the end: slashes, dots and blanks.
-    pub(super) fn trimmed(&self) -> Self {
-        Self(format!("/{}", self.0.trim_start_matches('/').trim_end_matches(['/', '.', ' '])))
+    /// Without what some servers take for nothing: a slash at the end, and segments of dots and blanks alone.
+    pub(super) fn without_nothings(&self) -> Self {
+        let named: Vec<&str> = self.segments().filter(|segment| !without_ending(segment).is_empty()).collect();
+        Self(format!("/{}", named.join("/")))
+    }
+
+    /// What stands between the slashes; of `/` one that is empty.
+    pub(super) fn segments(&self) -> impl Iterator<Item = &str> {
+        self.0.split('/').skip(1)
     }
 
     /// The decoded path.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// A segment without the dots and blanks that Windows takes off the end of a name.
+pub(super) fn without_ending(segment: &str) -> &str {
+    segment.trim_end_matches(['.', ' '])
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::path::CanonicalPath;
+use super::path::{CanonicalPath, without_ending};
 
 /// A pattern such as `/status`, `/static/*.css` or `/rest/**`.
 ///
@@ -55,14 +55,13 @@ impl PathPattern {
 
     /// Whether the whole path matches.
     pub fn matches(&self, path: &CanonicalPath) -> bool {
-        let segments: Vec<&str> = path.as_str().split('/').skip(1).collect();
-        matches_all(&self.segments, &segments, false)
+        matches_all(&self.segments, path, glob_matches)
     }
 
-    /// Whether the path would match if letters had no case.
-    pub fn matches_in_any_case(&self, path: &CanonicalPath) -> bool {
-        let segments: Vec<&str> = path.as_str().split('/').skip(1).collect();
-        matches_all(&self.segments, &segments, true)
+    /// Whether some server may read the path as one that matches: letters have no case there, a name ends before its last dots and
+    /// blanks, or a slash at the end is nothing.
+    pub fn matches_loosely(&self, path: &CanonicalPath) -> bool {
+        matches_all(&self.segments, path, loosely) || matches_all(&self.segments, &path.without_nothings(), loosely)
     }
 }
 
@@ -73,17 +72,23 @@ impl fmt::Display for PathPattern {
 }
 
 /// Matches with one point to come back to, so that the time stays within pattern × path however many `**` there are.
-fn matches_all(pattern: &[Segment], path: &[&str], any_case: bool) -> bool {
+fn matches_all(pattern: &[Segment], path: &CanonicalPath, name_matches: impl Fn(&str, &str) -> bool) -> bool {
+    let segments: Vec<&str> = path.segments().collect();
     backtrack(
         pattern,
-        path,
+        &segments,
         |segment| matches!(segment, Segment::Any),
         |segment, text| match segment {
             Segment::Any => false,
-            Segment::Glob(glob) if any_case => glob_matches(&lower_case(glob), &lower_case(text)),
-            Segment::Glob(glob) => glob_matches(glob, text),
+            Segment::Glob(glob) => name_matches(glob, text),
         },
     )
+}
+
+/// Some servers take off the ending and some don't, and one that does sees no other name than the pattern's without its own.
+fn loosely(glob: &str, text: &str) -> bool {
+    let (glob, text) = (lower_case(glob), lower_case(text));
+    glob_matches(&glob, &text) || glob_matches(without_ending(&glob), without_ending(&text))
 }
 
 /// Letter by letter. A whole word's lower case depends on where it ends (Σ), and a glob ends elsewhere than what it matches.
@@ -155,11 +160,29 @@ mod tests {
     }
 
     #[test]
-    fn what_matches_as_written_matches_in_any_case_too() {
+    fn what_matches_as_written_matches_loosely_too() {
         let pattern = PathPattern::parse("/\u{391}\u{3a3}*").unwrap();
         for path in ["/\u{391}\u{3a3}\u{392}", "/\u{3b1}\u{3c3}\u{3b2}", "/\u{391}\u{3a3}"] {
-            assert!(pattern.matches_in_any_case(&CanonicalPath::of(path).unwrap()), "{path}");
+            assert!(pattern.matches_loosely(&CanonicalPath::of(path).unwrap()), "{path}");
         }
+    }
+
+    #[test]
+    fn a_loose_match_takes_endings_off_each_name_or_off_none() {
+        let loosely =
+            |pattern: &str, path: &str| PathPattern::parse(pattern).unwrap().matches_loosely(&CanonicalPath::of(path).unwrap());
+        for path in ["/a./b", "/A/b. .", "/a%20/%42/", "/a/b/.../", "/%20/a../b"] {
+            assert!(loosely("/a/b", path), "{path}");
+        }
+        for path in ["/a.x/b", "/.a/b", "/a/b/c", "/ab", "/a"] {
+            assert!(!loosely("/a/b", path), "{path}");
+        }
+        // The pattern has endings of its own.
+        for path in ["/a./b.", "/a./b", "/a/b", "/a./b./"] {
+            assert!(loosely("/a./b", path), "{path}");
+        }
+        assert!(loosely("/", "/") && loosely("/", "/...") && !loosely("/", "/a"));
+        assert!(loosely("/a/*.css", "/a/x.CSS.") && !loosely("/a/*.css", "/a./x.cs"));
     }
 
     #[test]

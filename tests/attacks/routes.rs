@@ -64,6 +64,52 @@ fn d31_where_something_is_denied_a_path_with_two_readings_is_denied() {
 }
 
 #[test]
+fn d31_no_loose_spelling_of_a_name_reaches_what_a_rule_guards() {
+    let backend = Backend::start();
+    let gateway = Gateway::builder()
+        .upstream(&backend)
+        .route("{ path: /admin/**, access: deny }")
+        .route("{ path: /signed/**, access: signed }")
+        .route("{ path: /**, access: open }")
+        .start();
+    // What Windows, file systems without case and many frameworks take for the name itself.
+    let loose = [
+        "/admin/",
+        "/Admin",
+        "/ADMIN/x",
+        "/admin.",
+        "/admin%20",
+        "/admin%2e",
+        "/admin./x",
+        "/admin../x",
+        "/admin%20/x",
+        "/admin%2E/x",
+        "/admin.%20./x",
+        "/Admin./x./y",
+        "/admin../",
+        "/admin./",
+        "/.../admin/x",
+        "/%20/admin",
+        "/admin/...",
+    ];
+    for path in loose {
+        for signing in [request(), by_reporting()] {
+            denied_as(&gateway, &backend, (403, "permission_denied"), path, &signing.get(path));
+        }
+    }
+    let hits = backend.requests().len();
+    for path in loose.map(|path| path.to_lowercase().replace("admin", if path.contains('A') { "Signed" } else { "signed" })) {
+        assert_eq!(denied(&gateway, &backend, &path, &request().get(&path)).status, 401, "{path}");
+        admitted(&gateway, &path, &by_reporting().get(&path));
+        assert_eq!(backend.last_request().field("X-OAuth-Consumer"), Some("reporting"), "{path}");
+    }
+    assert_eq!(backend.requests().len(), hits + loose.len());
+    for path in ["/administration", "/admin.x", "/.admin", "/x/admin", "/admi", "/signed-off", "/x/signed.", "/%20signed"] {
+        admitted(&gateway, path, &request().get(path));
+    }
+}
+
+#[test]
 fn d31_a_consumers_allow_list_covers_only_what_it_says() {
     let backend = Backend::start();
     let consumer = crate::support::Consumer::new("reporting", &crate::support::RSA_2048)
