@@ -86,6 +86,7 @@ impl Gateway {
         seen: &mut Seen,
         take_place: TakePlace<'_>,
     ) -> Result<Admission, Refusal> {
+        inbound.check_destinations(route, &policy.settings.routes)?;
         match route.access {
             Access::Deny => Err(Refusal::RouteDenied { ambiguity: route.ambiguity }),
             Access::Open => {

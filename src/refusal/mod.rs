@@ -132,6 +132,11 @@ pub enum Refusal {
         /// What in the path has two readings, if that is why.
         ambiguity: Option<&'static str>,
     },
+    /// The `Destination` header names a path that the request may not touch.
+    DestinationDenied(
+        /// What of that path.
+        &'static str,
+    ),
     /// The consumer's `allow` does not cover it.
     ConsumerMayNotReach,
     /// The consumer's `allow_from` does not cover the address.
@@ -366,7 +371,7 @@ impl Refusal {
             Self::TwoLeggedDenied | Self::ThreeLeggedDenied | Self::ImpersonationDenied => {
                 problem(StatusCode::UNAUTHORIZED, "permission_denied")
             }
-            Self::RouteDenied { .. } | Self::ConsumerMayNotReach | Self::ConsumerMayNotComeFrom => {
+            Self::RouteDenied { .. } | Self::DestinationDenied(_) | Self::ConsumerMayNotReach | Self::ConsumerMayNotComeFrom => {
                 problem(StatusCode::FORBIDDEN, "permission_denied")
             }
             Self::RateLimited { .. } => plain(StatusCode::TOO_MANY_REQUESTS, "rate_limited", Client),

@@ -70,6 +70,7 @@ impl fmt::Display for Refusal {
             Self::ConsumerMayNotReach => f.write_str("the consumer's allow list does not cover this method and path"),
             Self::ConsumerMayNotComeFrom => f.write_str("the consumer's allow_from does not cover the client's address"),
             Self::RateLimited { retry_after } => {
+            Self::DestinationDenied(what) => write!(f, "the Destination header names a path {what}"),
                 write!(f, "the consumer's rate limit is used up for another {:.3} s", retry_after.as_secs_f64())
             }
             Self::TooManyFailures { retry_after } => write!(

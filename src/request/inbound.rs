@@ -9,6 +9,7 @@ use http::request::Parts;
 use http::{HeaderMap, Method};
 
 use super::body::{BodyBudget, HoldLimits, RequestBody};
+use super::destination;
 use super::head::{self, Authorization};
 use super::origin::Origin;
 use crate::clock::Clock;
@@ -17,6 +18,7 @@ use crate::oauth::base_string::Scheme;
 use crate::oauth::parameters::{self, Raw};
 use crate::policy::Policy;
 use crate::refusal::Refusal;
+use crate::routes::{Decision, Routes};
 
 /// A request as received.
 ///
@@ -27,6 +29,8 @@ pub struct InboundRequest {
     pub(super) body: RequestBody,
     pub(super) origin: Origin,
     pub(super) peer: Peer,
+    /// What `Destination` names, in each reading.
+    pub(super) destinations: Vec<String>,
     pub(super) authorization: Authorization,
     pub(super) is_form: bool,
 }
@@ -48,9 +52,10 @@ impl InboundRequest {
     pub fn read(parts: Parts, body: RequestBody, peer: Peer, settings: &Settings) -> Result<Box<Self>, Refusal> {
         let host = head::check(&parts, settings.limits.target)?;
         let origin = Origin::derive(settings, peer.address, peer.scheme, host, &parts.headers)?;
+        let destinations = destination::read(&parts.headers, &origin, settings.limits.target)?;
         let authorization = head::authorization(&parts.headers);
         let is_form = head::is_form(&parts.headers) && !body.is_empty();
-        Ok(Box::new(Self { parts, body, origin, peer, authorization, is_form }))
+        Ok(Box::new(Self { parts, body, origin, peer, destinations, authorization, is_form }))
     }
 
     /// The request method.
@@ -61,6 +66,15 @@ impl InboundRequest {
     /// The raw path.
     pub fn path(&self) -> &str {
         self.parts.uri.path()
+    }
+
+    /// Whether what the route lets pass may touch what `Destination` names, as well as the request's own path.
+    ///
+    /// # Errors
+    /// A [`Refusal`] where another route says something else of it.
+    pub fn check_destinations(&self, route: Decision<'_>, routes: &Routes) -> Result<(), Refusal> {
+        let mut paths = self.destinations.iter();
+        paths.try_for_each(|path| route.check_second(&routes.decide(self.method(), path))).map_err(Refusal::DestinationDenied)
     }
 
     /// The headers, as received.
@@ -173,6 +187,7 @@ impl InboundRequest {
             body: self.body.copy_for_trial(),
             origin: self.origin.clone(),
             peer: self.peer,
+            destinations: self.destinations.clone(),
             authorization: self.authorization,
             is_form: self.is_form,
         }))

@@ -5,6 +5,7 @@
 //! that asks for no proof, becomes an [`UpstreamRequest`].
 
 mod body;
+mod destination;
 mod grounds;
 mod head;
 mod inbound;

@@ -228,14 +228,24 @@ impl IdentifiedRequest {
             // The dance's endpoints are the gateway's own, which `allow` says nothing about.
             return Ok(None);
         }
-        let (consumer, inbound) = (&self.candidate, &self.signed.inbound);
-        if !consumer.may_reach(inbound.method(), inbound.path()) {
-            return Err(Refusal::ConsumerMayNotReach);
-        }
+        self.check_reach()?;
         match token {
             None => self.two_legged_user(),
             Some(token) => self.user_of(token).map(Some),
         }
+    }
+
+    /// `allow` has to cover the path, and what `Destination` names.
+    fn check_reach(&self) -> Result<(), Refusal> {
+        let (consumer, inbound) = (&self.candidate, &self.signed.inbound);
+        let reaches = |path: &str| consumer.may_reach(inbound.method(), path);
+        if !reaches(inbound.path()) {
+            return Err(Refusal::ConsumerMayNotReach);
+        }
+        if !inbound.destinations.iter().all(|path| reaches(path)) {
+            return Err(Refusal::DestinationDenied("that the consumer's allow list does not cover"));
+        }
+        Ok(())
     }
 
     /// With a token a consumer acts as the token's user, and as nobody else.

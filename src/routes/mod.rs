@@ -115,6 +115,33 @@ impl Routes {
 const NEARLY: &str =
     "a name that differs from a signed rule's only in the case of letters, or in dots, blanks or a slash at the end";
 
+impl<'r> Decision<'r> {
+    /// Whether what passes here may touch a second path, as COPY and MOVE do, of which `second` was decided.
+    ///
+    /// A proof is good for every path but a denied one; without one nothing but the same access is.
+    ///
+    /// # Errors
+    /// What of the second path, in words for the operator.
+    pub fn check_second(&self, second: &Self) -> Result<(), &'static str> {
+        let is_as_open = match self.access {
+            Access::Signed => second.access != Access::Deny,
+            access => second.access == access,
+        };
+        if !is_as_open {
+            return Err("whose route has another access");
+        }
+        if self.upstream() != second.upstream() {
+            return Err("whose route leads to another application");
+        }
+        Ok(())
+    }
+
+    /// The rule's own; `None` for the configured one.
+    fn upstream(&self) -> Option<&'r Arc<Upstream>> {
+        self.rule?.upstream.as_ref()
+    }
+}
+
 impl Rule {
     fn matches(&self, method: &Method, path: &CanonicalPath) -> bool {
         let in_path = match self.access {
@@ -197,6 +224,18 @@ mod tests {
         let by_method = Rule { methods: Some(vec![Method::POST]), ..rule("/a", Access::Signed) };
         let by_method = Routes::new(vec![by_method, rule("/**", Access::Open)]);
         assert_eq!((access(&by_method, "/a."), by_method.decide(&Method::POST, "/a.").access), (Access::Open, Access::Signed));
+    }
+
+    #[test]
+    fn a_second_path_is_no_less_guarded_and_of_the_same_application() {
+        let all = [Access::Signed, Access::Optional, Access::Open, Access::Observe, Access::Deny];
+        let decision = |access| Decision { access, rule: None, ambiguity: None };
+        for first in all {
+            for second in all {
+                let is_fine = first == second || (first == Access::Signed && second != Access::Deny);
+                assert_eq!(decision(first).check_second(&decision(second)).is_ok(), is_fine, "{first:?}, {second:?}");
+            }
+        }
     }
 
     #[test]

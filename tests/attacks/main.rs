@@ -8,6 +8,7 @@ mod answers;
 mod bodies;
 mod bypass;
 mod cryptography;
+mod destinations;
 mod exhaustion;
 mod faults;
 mod framing;
