@@ -119,7 +119,7 @@ pub struct PublicUrl {
     pub scheme: Scheme,
     /// Its host and port.
     pub authority: Authority,
-    /// Its path without a slash at the end; only the prefix of the dance's endpoints.
+    /// Its path without a slash at the end: the prefix of the dance's endpoints and the end of the realm, but no part of what is signed.
     pub path: String,
 }
 

@@ -222,7 +222,7 @@ impl Exchange {
 
     fn refusal(mut self, refusal: &Refusal) -> Response<ResponseBody> {
         let settings = &self.policy.settings;
-        let realm = self.origin.as_ref().map_or_else(|| "countersign".to_owned(), Origin::base_url);
+        let realm = self.origin.as_ref().map_or_else(|| "countersign".to_owned(), |origin| origin.realm(settings));
         let shown = Shown { settings: self.reveal.unwrap_or(settings.refusals), realm, close: self.close_if_refused };
         let (mut parts, body) = refused(refusal, &shown).into_parts();
         parts.headers.insert(http::header::CONTENT_LENGTH, body.len().into());

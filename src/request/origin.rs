@@ -52,13 +52,19 @@ impl Origin {
         }
     }
 
-    /// Scheme and authority as a URL, for the realm.
+    /// What the paths that are received here are below, as a URL.
     pub fn base_url(&self) -> String {
         format!("{}://{}{}", self.scheme.as_str(), self.authority, self.prefix)
     }
 
     /// Takes over what a trusted peer says, in `X-Forwarded-*` or in `Forwarded`. Where both are there they have to mean the
     /// same: proxies that set the former often pass the latter on from the client as it came, and which of two base URLs
+    /// The application's base URL, for the realm: below `public_url`'s path, if it has one, which is no part of what is signed.
+    pub fn realm(&self, settings: &Settings) -> String {
+        let path = settings.public_url.as_ref().map(|url| url.path.as_str()).filter(|path| !path.is_empty());
+        format!("{}://{}{}", self.scheme.as_str(), self.authority, path.unwrap_or(&self.prefix))
+    }
+
     /// was signed must not be a guess.
     fn believe(&mut self, headers: &HeaderMap, trusted: &[IpNet]) -> Result<(), Refusal> {
         let chain = list(headers, "x-forwarded-for")?;
