@@ -128,11 +128,11 @@ fn is_spelling_of(name: &HeaderName, wanted: &HeaderName) -> bool {
     name.as_str().len() == wanted.as_str().len() && folded(name).eq(folded(wanted))
 }
 
-/// Headers by which a backend may decide on another client, host, path or method than what was verified.
+/// Headers by which a backend may decide on another client, host, path or method than what was verified, or where its own requests go.
 fn decides(name: &HeaderName, believed: bool) -> bool {
     let text = name.as_str().as_bytes();
     // All of them begin with one of these letters; most headers of a request do not.
-    if !matches!(text.first(), Some(b'x' | b'f' | b't' | b'c')) {
+    if !matches!(text.first(), Some(b'x' | b'f' | b't' | b'c' | b'p')) {
         return false;
     }
     let is = |wanted: &HeaderName| is_spelling_of(name, wanted);
@@ -223,7 +223,9 @@ const END_TO_END: [HeaderName; 16] = [
 const BELIEVED: [HeaderName; 6] =
     [X_FORWARDED_FOR, X_FORWARDED_PROTO, X_FORWARDED_HOST, X_FORWARDED_PORT, X_FORWARDED_PREFIX, X_REQUEST_ID];
 
-const DECIDING: [HeaderName; 14] = [
+const DECIDING: [HeaderName; 15] = [
+    // As HTTP_PROXY, many a CGI program's own requests would go where it says (httpoxy, CVE-2016-5385).
+    HeaderName::from_static("proxy"),
     header::FORWARDED,
     X_REQUEST_ID,
     HeaderName::from_static("x-real-ip"),
@@ -309,6 +311,7 @@ mod tests {
             ("x-rewrite-url", "/"),
             ("x-http-method-override", "DELETE"),
             ("true-client-ip", "1"),
+            ("proxy", "http://evil.example"),
             ("x-custom", "1"),
         ];
         assert_eq!(stripped(&lines, false), ["x-custom"]);
@@ -336,8 +339,16 @@ mod tests {
     #[test]
     fn a_header_that_only_resembles_one_of_those_stays() {
         // As long as the identity header, and as the beginnings of what decides.
-        let alike =
-            ["x-requested-with", "content-location", "x-oauth-consumers", "x-forward", "x-originals", "x-rewritten", "cookie"];
+        let alike = [
+            "x-requested-with",
+            "content-location",
+            "x-oauth-consumers",
+            "x-forward",
+            "x-originals",
+            "x-rewritten",
+            "cookie",
+            "pragma",
+        ];
         let lines = alike.map(|name| (name, "1"));
         let mut expected: Vec<String> = alike.map(str::to_owned).into();
         expected.sort();

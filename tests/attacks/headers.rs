@@ -158,6 +158,7 @@ fn d29_forwarding_headers_of_a_stranger_decide_nothing() {
         "X-HTTP-Method-Override: DELETE",
         "X-HTTP-Method: DELETE",
         "X-Method-Override: DELETE",
+        "Proxy: http://evil.example:3128",
         "True-Client-IP: 127.0.3.1",
         "CF-Connecting-IP: 127.0.3.1",
         "X-Client-IP: 127.0.3.1",
