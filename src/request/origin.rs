@@ -7,7 +7,9 @@ use ipnet::IpNet;
 
 use crate::config::{PublicUrl, Settings};
 use crate::oauth::base_string::{Authority, BaseStringUri, Scheme};
+use crate::oauth::percent::is_unreserved;
 use crate::refusal::Refusal;
+use crate::routes::CanonicalPath;
 
 /// The outside of a request, as signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,14 +59,14 @@ impl Origin {
         format!("{}://{}{}", self.scheme.as_str(), self.authority, self.prefix)
     }
 
-    /// Takes over what a trusted peer says, in `X-Forwarded-*` or in `Forwarded`. Where both are there they have to mean the
-    /// same: proxies that set the former often pass the latter on from the client as it came, and which of two base URLs
     /// The application's base URL, for the realm: below `public_url`'s path, if it has one, which is no part of what is signed.
     pub fn realm(&self, settings: &Settings) -> String {
         let path = settings.public_url.as_ref().map(|url| url.path.as_str()).filter(|path| !path.is_empty());
         format!("{}://{}{}", self.scheme.as_str(), self.authority, path.unwrap_or(&self.prefix))
     }
 
+    /// Takes over what a trusted peer says, in `X-Forwarded-*` or in `Forwarded`. Where both are there they have to mean the
+    /// same: proxies that set the former often pass the latter on from the client as it came, and which of two base URLs
     /// was signed must not be a guess.
     fn believe(&mut self, headers: &HeaderMap, trusted: &[IpNet]) -> Result<(), Refusal> {
         let chain = list(headers, "x-forwarded-for")?;
@@ -84,8 +86,10 @@ impl Origin {
         }
         if let Some(prefix) = nth_from_end(&list(headers, "x-forwarded-prefix")?, hops) {
             let prefix = prefix.trim_end_matches('/');
-            if !prefix.is_empty() && !prefix.starts_with('/') {
-                return Err(Refusal::BadRequest("X-Forwarded-Prefix of the trusted proxy does not begin with a slash"));
+            if !prefix.is_empty() && !is_plain_path(prefix) {
+                return Err(Refusal::BadRequest(
+                    "X-Forwarded-Prefix of the trusted proxy is no plain path that begins with a slash",
+                ));
             }
             prefix.clone_into(&mut self.prefix);
         }
@@ -213,6 +217,13 @@ fn split_outside_quotes(text: &str, separator: u8) -> Vec<&str> {
     .collect()
 }
 
+/// Whether a path has one reading and is written in unreserved characters, escapes and slashes (RFC 3986 §3.3): it stands in front of
+/// the paths of links and cookies, too, where `//evil.example` would be another host.
+fn is_plain_path(path: &str) -> bool {
+    let is_plain = |byte: u8| is_unreserved(byte) || matches!(byte, b'%' | b'/');
+    path.bytes().all(is_plain) && CanonicalPath::of(path).is_ok()
+}
+
 /// The value that the outermost trusted hop made; if there are fewer values than hops, the first.
 fn nth_from_end<T>(values: &[T], hops: usize) -> Option<&T> {
     values.get(values.len().saturating_sub(hops))
@@ -309,11 +320,37 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_begins_with_a_slash_or_is_none() {
+    fn a_prefix_is_a_plain_path_or_none() {
         let prefixed = |prefix| try_derived("10.0.0.1", &[("x-forwarded-prefix", prefix)]);
         assert_eq!(prefixed("/jira//").unwrap().prefix, "/jira");
+        assert_eq!(prefixed("/a-b/c_d.e~f/%C3%a4").unwrap().prefix, "/a-b/c_d.e~f/%C3%a4");
         assert_eq!(prefixed("/").unwrap().prefix, "");
-        for odd in ["jira", "jira/", "http://evil/jira"] {
+        for odd in [
+            "jira",
+            "jira/",
+            "http://evil/jira",
+            "//evil.example",
+            "/a//b",
+            "/\\evil.example",
+            "/a\\b",
+            "/..",
+            "/a/../b",
+            "/./a",
+            "/%2e%2E/a",
+            "/%2f%2Fevil.example",
+            "/%5cevil.example",
+            "/a;b",
+            "/a?b",
+            "/a#b",
+            "/a%",
+            "/a%zz",
+            "/a%FF",
+            "/a b",
+            "/a\"b",
+            "/a<b>",
+            "/a@b",
+            "/a:b",
+        ] {
             assert!(prefixed(odd).is_err(), "{odd}");
         }
     }

@@ -1,6 +1,6 @@
 //! Which URL was signed: the request's own, `public_url`, or what a trusted proxy says.
 
-use crate::support::{Backend, Consumer, Gateway, Place, RSA_2048, by_reporting, signed};
+use crate::support::{Backend, Consumer, Gateway, Place, RSA_2048, by_reporting, request, signed};
 use crate::{admitted, refused};
 
 const WRONG: (u16, &str) = (401, "signature_invalid");
@@ -256,4 +256,53 @@ fn a_prefix_that_an_outer_proxy_stripped_is_part_of_what_was_signed() {
         "from a stranger",
         &by_reporting().get("/rest").signed_target("/jira/rest").line("X-Forwarded-Prefix: /jira"),
     );
+}
+
+#[test]
+fn a_prefix_that_is_no_plain_path_is_refused() {
+    let backend = Backend::start();
+    let gateway = Gateway::builder().upstream(&backend).setting("trusted_proxies: [127.0.8.0/24]").start();
+    let ask = |prefix: &str| {
+        let request = by_reporting().get("/x").signed_target(&format!("{prefix}/x"));
+        gateway.client_from("127.0.8.1").ask(request.line(&format!("X-Forwarded-Prefix: {prefix}")).bytes()).status
+    };
+    for plain in ["/jira", "/a-b/c_d.e~f", "/%C3%A4"] {
+        assert_eq!(ask(plain), 200, "{plain}");
+    }
+    let hits = backend.byte_count();
+    for odd in [
+        "//evil.example",
+        "/\\evil.example",
+        "/a//b",
+        "/..",
+        "/a/../b",
+        "/%2e%2e",
+        "/%2f%2fevil.example",
+        "/a;b",
+        "/a\"b",
+        "/a<b>",
+    ] {
+        assert_eq!(ask(odd), 400, "{odd}");
+    }
+    assert_eq!(backend.byte_count(), hits);
+}
+
+#[test]
+fn a_refusals_realm_is_the_base_url_with_its_path() {
+    let backend = Backend::start();
+    for (setting, prefix, realm) in [
+        ("public_url: https://jira.example.com/jira", "", "https%3A%2F%2Fjira.example.com%2Fjira"),
+        ("public_url: https://jira.example.com/jira/", "/jira", "https%3A%2F%2Fjira.example.com%2Fjira"),
+        ("public_url: https://jira.example.com", "/jira", "https%3A%2F%2Fjira.example.com%2Fjira"),
+        ("public_url: https://jira.example.com:8443", "", "https%3A%2F%2Fjira.example.com%3A8443"),
+        ("threads: 1", "/jira", "http%3A%2F%2Fapp.example.com%2Fjira"),
+    ] {
+        let builder = Gateway::builder().upstream(&backend).setting("trusted_proxies: [127.0.8.0/24]");
+        let gateway = builder.setting(setting).start();
+        let unsigned = request().get("/x").line(&format!("X-Forwarded-Prefix: {prefix}"));
+        let answer = gateway.client_from("127.0.8.1").ask(unsigned.bytes());
+        let challenge = format!("OAuth realm=\"{realm}\"");
+        assert_eq!((answer.status, answer.field("WWW-Authenticate")), (401, Some(&*challenge)), "{setting}, {prefix}");
+    }
+    backend.assert_untouched();
 }
