@@ -153,12 +153,10 @@ impl Parameters {
     /// off with it, and the backend would see another request than the one that was signed.
     ///
     /// The header's own are `oauth_*`; `xoauth_*` and `opensocial_*` are extensions that containers put there and that
-    /// no backend reads, but for `xoauth_requestor_id`, which names a user.
+    /// no backend reads. What `xoauth_requestor_id` may say there is for whoever knows the user to judge.
     pub fn foreign_in_header(&self) -> Option<String> {
-        let belongs = |name: &[u8]| {
-            let prefixed = [PROTOCOL_PREFIX, "xoauth_", "opensocial_"].iter().any(|prefix| name.starts_with(prefix.as_bytes()));
-            prefixed && name != b"xoauth_requestor_id"
-        };
+        let belongs =
+            |name: &[u8]| [PROTOCOL_PREFIX, "xoauth_", "opensocial_"].iter().any(|prefix| name.starts_with(prefix.as_bytes()));
         let foreign = self.pairs.iter().find(|pair| pair.source == Source::Header && !belongs(self.name(pair)))?;
         Some(shown(self.name(foreign)))
     }
@@ -422,7 +420,8 @@ mod tests {
         };
         assert_eq!(foreign(br#"oauth_a="1",xoauth_b="1",opensocial_c="1""#, b"user=a&xoauth_requestor_id=b"), None);
         assert_eq!(foreign(br#"oauth_a="1",user="a""#, b"b=1"), Some("user".to_owned()));
-        assert_eq!(foreign(br#"xoauth_requestor_id="a",oauth_a="1""#, b""), Some("xoauth_requestor_id".to_owned()));
+        assert_eq!(foreign(br#"xoauth_requestor_id="a",oauth_a="1""#, b""), None);
+        assert_eq!(foreign(br#"xoauth="a",oauth_a="1""#, b""), Some("xoauth".to_owned()));
     }
 
     #[test]

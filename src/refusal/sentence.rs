@@ -61,16 +61,19 @@ impl fmt::Display for Refusal {
             Self::MethodNotAllowed { allow } => write!(f, "this endpoint takes {allow} alone"),
             Self::TwoLeggedDenied => f.write_str("the consumer may not call without a token (two_legged.allowed: false)"),
             Self::ImpersonationDenied => {
-                f.write_str("the consumer may not name the user with xoauth_requestor_id (two_legged.impersonation: false, or a token names another)")
+                f.write_str(
+                    "the consumer may not name the user with xoauth_requestor_id (two_legged.impersonation: false, the token is another \
+                     user's, or the name stands in the Authorization header alone)",
+                )
             }
             Self::RouteDenied { ambiguity: None } => f.write_str("a route rule denies this to everybody"),
             Self::RouteDenied { ambiguity: Some(what) } => {
                 write!(f, "the path has {what}, which a backend may read as one that a route rule denies")
             }
+            Self::DestinationDenied(what) => write!(f, "the Destination header names a path {what}"),
             Self::ConsumerMayNotReach => f.write_str("the consumer's allow list does not cover this method and path"),
             Self::ConsumerMayNotComeFrom => f.write_str("the consumer's allow_from does not cover the client's address"),
             Self::RateLimited { retry_after } => {
-            Self::DestinationDenied(what) => write!(f, "the Destination header names a path {what}"),
                 write!(f, "the consumer's rate limit is used up for another {:.3} s", retry_after.as_secs_f64())
             }
             Self::TooManyFailures { retry_after } => write!(

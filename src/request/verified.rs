@@ -229,10 +229,14 @@ impl IdentifiedRequest {
             return Ok(None);
         }
         self.check_reach()?;
-        match token {
-            None => self.two_legged_user(),
-            Some(token) => self.user_of(token).map(Some),
+        let user = match token {
+            None => self.two_legged_user()?,
+            Some(token) => Some(self.user_of(token)?),
+        };
+        if self.signed.names_other_in_header(user.as_deref()) {
+            return Err(Refusal::ImpersonationDenied);
         }
+        Ok(user)
     }
 
     /// `allow` has to cover the path, and what `Destination` names.
@@ -329,6 +333,13 @@ impl SignedRequest {
             None if user_id_counts => self.named_user("user_id"),
             named => Ok(named),
         }
+    }
+
+    /// Whether `xoauth_requestor_id` stands in the Authorization header, where it counts for nothing, with another user than the call goes
+    /// as: whoever signed that means a call as somebody else.
+    fn names_other_in_header(&self, user: Option<&str>) -> bool {
+        let mut named = self.parameters.values("xoauth_requestor_id").filter(|(source, _)| *source == Source::Header);
+        named.any(|(_, value)| user.is_none_or(|user| *value != *user.as_bytes()))
     }
 
     fn named_user(&self, name: &'static str) -> Result<Option<String>, Refusal> {

@@ -116,4 +116,8 @@ fn with_a_token_nobody_but_its_user_may_be_named() {
     for (target, status) in [("/?xoauth_requestor_id=alice", 200), ("/?xoauth_requestor_id=bob", 401), ("/?user_id=bob", 200)] {
         assert_eq!(site.gateway.ask(&REPORTING.call(&token).get(target)).status, status, "{target}");
     }
+    for (user, status) in [("alice", 200), ("bob", 401)] {
+        let named = REPORTING.call(&token).get("/").set("xoauth_requestor_id", user);
+        assert_eq!(site.gateway.ask(&named).status, status, "{user}, in the header");
+    }
 }

@@ -152,12 +152,52 @@ fn a_name_that_was_not_signed_or_is_not_one_name_is_nobody() {
         }
         let both = by_c().post(&format!("/x?{name}=anna")).form(&format!("{name}=bert"));
         refused(&gateway, REJECTED, "in both places", &both);
-        refused(&gateway, REJECTED, "in the header", &by_c().get("/x").also_in(Place::Header, name, "anna"));
     }
+    refused(&gateway, REJECTED, "in the header", &by_c().get("/x").also_in(Place::Header, "user_id", "anna"));
     backend.assert_untouched();
     let longest = "a".repeat(255);
     admitted(&gateway, "the longest", &by_c().get(&format!("/x?xoauth_requestor_id={longest}")));
     assert_eq!(told(&backend.last_request()).1, [&*longest]);
+}
+
+#[test]
+fn extensions_in_the_header_are_signed_and_name_nobody_else() {
+    let backend = Backend::start();
+    let open = Consumer::new("c", &RSA_2048).with("two_legged: { impersonation: true, execute_as: service }");
+    let gateway = Gateway::builder().upstream(&backend).consumer(open).consumer(Consumer::new("plain", &RSA_2048_OTHER)).start();
+    let in_header = |call: Signing, user: &str| call.also_in(Place::Header, "xoauth_requestor_id", user);
+    let plain = || signed("plain", &RSA_2048_OTHER);
+    for (user, call) in [
+        (Some("service"), by_c().get("/x?a=1").also_in(Place::Header, "xoauth_anything", "1")),
+        (None, plain().get("/x?a=1").also_in(Place::Header, "opensocial_viewer_id", "anna")),
+        // The very user as whom it goes.
+        (Some("service"), in_header(by_c().get("/x?a=1"), "service")),
+        (Some("anna"), in_header(by_c().get("/x?xoauth_requestor_id=anna"), "anna")),
+        (Some("anna"), in_header(by_c().get("/x?user_id=anna"), "anna")),
+        (Some("anna"), in_header(in_header(by_c().get("/x?user_id=anna"), "anna"), "anna")),
+    ] {
+        let what = String::from_utf8_lossy(&call.bytes()).into_owned();
+        admitted(&gateway, &what, &call);
+        assert_eq!(told(&backend.last_request()).1, Vec::from_iter(user), "{what}");
+    }
+    let hits = backend.byte_count();
+    for (what, call) in [
+        ("another than the consumer's", in_header(by_c().get("/x"), "anna")),
+        ("another than the query's", in_header(by_c().get("/x?xoauth_requestor_id=anna"), "bert")),
+        ("two", in_header(in_header(by_c().get("/x?user_id=anna"), "anna"), "bert")),
+        ("somebody where there is nobody", in_header(plain().get("/x"), "anna")),
+        ("an empty one", in_header(plain().get("/x"), "")),
+        ("another spelling", in_header(by_c().get("/x"), "Service")),
+    ] {
+        refused(&gateway, DENIED, what, &call);
+    }
+    let changed = in_header(by_c().get("/x"), "service").authorization(|value| value.replace("\"service\"", "\"anna\""));
+    refused(&gateway, (401, "signature_invalid"), "changed on the way", &changed);
+    let added = by_c().get("/x").authorization(|value| value + ", xoauth_anything=\"1\"");
+    refused(&gateway, (401, "signature_invalid"), "added on the way", &added);
+    assert_eq!(backend.byte_count(), hits);
+    let line = gateway.wait_for_access("its line", |line| line["verdict"] == "permission_denied");
+    assert!(line["reason"].as_str().unwrap().contains("Authorization header"), "{line}");
 }
 
 #[test]
