@@ -131,9 +131,10 @@ fn explained_token(step: Step, code: &str) -> (String, String) {
             "the consumer may not make this call",
             "have its administrator look at the consumer's `allow`, `allow_from` and `three_legged`, and at the routes",
         ),
-        ("user_refused" | "permission_denied", _) if step.has_user() => {
-            ("the user denied access", "nothing was given; begin anew if that was a mistake")
-        }
+        ("user_refused" | "permission_denied", _) if step.has_user() => (
+            "the user denied access, or it was revoked before the exchange",
+            "nothing was given; begin anew if that was a mistake",
+        ),
         ("additional_authorization_required", _) => {
             ("the server wants more from the user", "open the application in the browser first, then begin anew")
         }
