@@ -138,17 +138,16 @@ impl Builder {
         // Not under /tmp, where the gateway rightly does not want to keep its state.
         let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let mut text = format!("upstream: {}\nconsumers: consumers.yaml\n", self.upstream.expect("a test names its upstream"));
-        for default in ["listen: 127.0.0.1:0", "state_directory: state", "threads: 2"].into_iter().chain(secrets::log_setting()) {
-            let key = default.split(' ').next().unwrap();
-            if !self.settings.iter().any(|setting| setting.starts_with(key)) {
-                writeln!(text, "{default}").unwrap();
-            }
-        }
+        let is_default = |line: &&str| !self.settings.iter().any(|setting| setting.starts_with(line.split(' ').next().unwrap()));
+        let defaults = ["listen: 127.0.0.1:0", "state_directory: state", "threads: 2"];
+        defaults.iter().copied().filter(is_default).for_each(|line| writeln!(text, "{line}").unwrap());
         if !self.routes.is_empty() {
             writeln!(text, "routes:").unwrap();
             self.routes.iter().for_each(|rule| writeln!(text, "  - {rule}").unwrap());
         }
         self.settings.iter().for_each(|setting| writeln!(text, "{setting}").unwrap());
+        // Last, so that every other line has the number that it has without it.
+        secrets::log_setting().filter(is_default).into_iter().for_each(|line| writeln!(text, "{line}").unwrap());
         std::fs::write(folder.path().join("countersign.yaml"), text).unwrap();
         let consumers = if self.consumers.is_empty() { vec![Consumer::new(CONSUMER, &RSA_2048)] } else { self.consumers };
         std::fs::write(folder.path().join("consumers.yaml"), Consumer::file(&consumers)).unwrap();
