@@ -83,13 +83,15 @@ fn is_long() -> bool {
     std::env::var_os("COUNTERSIGN_LONG").is_some()
 }
 
-/// Starts, loads, ends; starts, sends everything again; and so on.
+/// Starts, loads, ends; starts, sends everything again; and so on. Kills in the drain go on for a while until one hits its mark.
 fn rounds(end: End, count: usize) -> Counts {
     let arrivals = Arrivals::default();
     let site = Site::before(counting(Arc::clone(&arrivals)));
     let (mut counts, mut everything) = (Counts::default(), Vec::new());
     let mut gateway = site.start();
-    for round in 0..count {
+    let misses = |counts: &Counts| end == End::KilledInTheDrain && counts.unanswered_at_backend == 0;
+    let mut round = 0;
+    while round < count || round < 5 * count && misses(&counts) {
         let mut load = load(round);
         under_load(gateway, &mut load, end);
         let seen = arrivals.lock().unwrap().clone();
@@ -97,6 +99,7 @@ fn rounds(end: End, count: usize) -> Counts {
         gateway = site.start_again();
         send_again(&gateway, &load, &seen, &mut counts);
         everything.extend(load);
+        round += 1;
     }
     // Once more, over all the gateways' ends. The oldest stamps may have left the window meanwhile.
     each_in(&everything, |sent| {
@@ -106,7 +109,7 @@ fn rounds(end: End, count: usize) -> Counts {
     let arrivals = arrivals.lock().unwrap();
     let twice: Vec<_> = arrivals.iter().filter(|(_, times)| **times > 1).collect();
     assert!(twice.is_empty(), "the backend got these more than once: {twice:?}");
-    println!("{count} times {end:?}, {} requests at the backend, none of them twice: {counts:?}", arrivals.len());
+    println!("{round} times {end:?}, {} requests at the backend, none of them twice: {counts:?}", arrivals.len());
     counts
 }
 

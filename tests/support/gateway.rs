@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -363,8 +364,17 @@ impl Gateway {
 
     /// Sends a signal by its name.
     pub fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args([&format!("-{name}"), &self.pid().to_string()]).status().unwrap();
-        assert!(sent.success(), "kill -{name}");
+        let signal = match name {
+            "TERM" => Signal::TERM,
+            "KILL" => Signal::KILL,
+            "INT" => Signal::INT,
+            "HUP" => Signal::HUP,
+            "STOP" => Signal::STOP,
+            "CONT" => Signal::CONT,
+            _ => panic!("no test sends {name}"),
+        };
+        // At once: starting kill(1) takes a busy machine long, and the moment matters.
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     /// Waits for the program's own end.
