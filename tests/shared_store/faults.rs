@@ -29,8 +29,8 @@ fn a10_a_store_that_was_killed_lets_nothing_pass() {
 #[test]
 fn a10_a_store_that_hangs_lets_nothing_pass_and_nobody_wait_for_long() {
     let store = Store::ready();
-    let pair = Pair::on(&store);
-    admitted(&pair.first, "before", &by_reporting());
+    let pair = Pair::with(&store.setting_with(""));
+    eventually("before", || (pair.first.ask(&by_reporting()).status == 200).then_some(()));
     store.signal("STOP");
     let start = Instant::now();
     let request = by_reporting();
@@ -114,7 +114,9 @@ fn a_store_that_is_slow_is_waited_for_within_the_timeout() {
 fn a_request_whose_answer_was_lost_passes_never_and_one_that_is_signed_anew_does() {
     let (store, backend) = (Store::ready(), crate::Backend::start());
     let relay = Relay::before(&store);
-    let gateway = Gateway::builder().upstream(&backend).setting(&relay.setting(&store, "")).start();
+    // Long enough that the request is asked about before the gateway has missed an answer to a question of its own.
+    let setting = relay.setting(&store, ", timeout: 2s");
+    let gateway = Gateway::builder().upstream(&backend).setting(&setting).start();
     admitted(&gateway, "before", &by_reporting());
     let request = by_reporting();
     relay.lose_answers(true);
@@ -124,5 +126,5 @@ fn a_request_whose_answer_was_lost_passes_never_and_one_that_is_signed_anew_does
     relay.lose_answers(false);
     eventually("signed anew", || (gateway.ask(&by_reporting()).status == 200).then_some(()));
     // The store had taken it: nobody can tell it from a replay.
-    assert_eq!(gateway.ask(&request).problem().as_deref(), Some("nonce_used"));
+    assert_eq!(eventually("it is judged", || gateway.ask(&request).problem()), "nonce_used");
 }

@@ -1,6 +1,6 @@
 //! A store that nonces must not be kept in: the gateway does not start with it, and lets nothing pass when it becomes one.
 
-use crate::store::Store;
+use crate::store::{PATIENT, Store};
 use crate::support::{Gateway, by_reporting, eventually};
 use crate::{Pair, admitted};
 
@@ -53,7 +53,7 @@ fn a_wrong_password_and_none_are_told_and_never_shown() {
     let said = in_vain(&store.setting());
     assert!(said.contains("does not let the gateway in") && said.contains("password_file"), "{said}");
     let password = store.folder().join("password");
-    let setting = store.setting_with(&format!(", password_file: \"{}\"", password.display()));
+    let setting = store.setting_with(&format!("{PATIENT}, password_file: \"{}\"", password.display()));
     std::fs::write(&password, "battery-staple\n").unwrap();
     let said = in_vain(&setting);
     assert!(said.contains("does not let the gateway in") && !said.contains("battery"), "{said}");

@@ -24,8 +24,12 @@ struct Pair {
 impl Pair {
     /// With a store that is ready.
     fn on(store: &Store) -> Self {
+        Self::with(&store.setting())
+    }
+
+    fn with(setting: &str) -> Self {
         let backend = Backend::start();
-        let start = || Gateway::builder().upstream(&backend).setting(&store.setting()).start();
+        let start = || Gateway::builder().upstream(&backend).setting(setting).start();
         let (first, second) = (start(), start());
         Self { first, second, backend }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Barrier;
 
-use crate::store::Store;
+use crate::store::{PATIENT, Store};
 use crate::support::{Consumer, Gateway, RSA_1024, by_reporting, signed};
 use crate::{Pair, admitted};
 
@@ -102,7 +102,7 @@ fn a_store_over_tcp_with_a_database_and_a_user_of_its_own() {
     std::fs::write(store.folder().join("password"), "secret\n").unwrap();
     let (key, password) = (store.folder().join("store.key"), store.folder().join("password"));
     let setting = format!(
-        "replay: {{ shared: \"redis://gateway@127.0.0.1:{port}/3\", key_file: \"{}\", password_file: \"{}\" }}",
+        "replay: {{ shared: \"redis://gateway@127.0.0.1:{port}/3\", key_file: \"{}\", password_file: \"{}\"{PATIENT} }}",
         key.display(),
         password.display()
     );

@@ -88,12 +88,12 @@ impl Store {
         self.folder.path()
     }
 
-    /// The line of countersign.yaml for it.
+    /// The line of countersign.yaml for it. A machine that stands still for a moment is not taken for a store that does.
     pub(crate) fn setting(&self) -> String {
-        self.setting_with("")
+        self.setting_with(PATIENT)
     }
 
-    /// The same, with more keys (`, timeout: 1s`).
+    /// The same, with these keys more, and without that patience.
     pub(crate) fn setting_with(&self, more: &str) -> String {
         let (socket, key) = (self.socket(), self.folder.path().join("store.key"));
         format!("replay: {{ shared: \"unix:{}\", key_file: \"{}\"{more} }}", socket.display(), key.display())
@@ -124,6 +124,9 @@ impl Store {
         (output.status.success(), String::from_utf8(said).unwrap())
     }
 }
+
+/// The default is 0.1 s.
+pub(crate) const PATIENT: &str = ", timeout: 5s";
 
 impl Drop for Store {
     fn drop(&mut self) {
