@@ -123,10 +123,13 @@ fn the_watchdog_is_fed_while_every_thread_lives_and_not_while_one_hangs() {
     let mut gateway = manager.start(Gateway::builder().upstream(&backend), &["WATCHDOG_USEC=400000".to_owned()]);
     assert_eq!(manager.count_beats(5, Duration::from_secs(30)), 5, "it is fed");
     let held = Held::thread(gateway.pid(), "data-1");
-    gateway.wait_for_line("a data-plane thread does not answer, so the service manager's watchdog is not fed");
+    let said = "a data-plane thread does not answer, so the service manager's watchdog is not fed";
+    // A machine that is busy may have been late before.
+    let before = gateway.count_lines(said);
+    eventually(said, || (gateway.count_lines(said) > before).then_some(()));
     while manager.poll().is_some() {}
-    // Many times the 0.2 s after which the next one were due.
-    assert_eq!(manager.count_beats(1, Duration::from_secs(3)), 0, "one thread hangs");
+    // Many times the 0.2 s after which the next one were due. What the thread had answered before may count once.
+    assert!(manager.count_beats(2, Duration::from_secs(3)) < 2, "one thread hangs");
     // The other thread serves meanwhile, so nobody would have noticed.
     drop(held);
     assert_eq!(manager.count_beats(5, Duration::from_secs(30)), 5, "it goes on, and so does the watchdog");
