@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::panic::AssertUnwindSafe;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -29,7 +29,9 @@ fn whatever_moment_a_gateway_is_killed_at_a_client_holds_a_working_token_or_an_e
     let (mut site, mut seen, mut told) = (Site::start(), HashSet::new(), [0; 3]);
     for round in 0..rounds {
         let users: Vec<&'static str> = (0..AT_ONCE).map(|number| &*format!("user-{round}-{number}").leak()).collect();
-        let held = killed_while_they_dance(&site, &users);
+        // Once in each part of the dances.
+        let part = ANSWERS / rounds;
+        let held = killed_while_they_dance(&site, &users, round * part + random(part));
         let Site { gateway, backend } = site;
         site = Site { gateway: Gateway::start_in(gateway.leave_folder()), backend };
         for (user, held) in users.iter().zip(held) {
@@ -46,43 +48,55 @@ fn whatever_moment_a_gateway_is_killed_at_a_client_holds_a_working_token_or_an_e
     assert!(told[0] + told[1] > 0 && told[2] > 0, "no gateway ended in the middle of anything: {told:?}");
 }
 
-/// All of them dance at the same time, and go on to renew, until the gateway is gone.
-fn killed_while_they_dance(site: &Site, users: &[&'static str]) -> Vec<Held> {
-    let is_killed = AtomicBool::new(false);
+/// All of them dance at the same time, and go on to renew, until the gateway is gone: a little after so many answers.
+fn killed_while_they_dance(site: &Site, users: &[&'static str], moment: usize) -> Vec<Held> {
+    let (is_killed, answered) = (AtomicBool::new(false), AtomicUsize::new(0));
     std::thread::scope(|scope| {
-        let is_killed = &is_killed;
+        let (is_killed, answered) = (&is_killed, &answered);
         let dances: Vec<_> = users
             .iter()
             .map(|user| {
                 scope.spawn(move || {
                     let held = Mutex::new(Held::default());
                     // The clients of these tests take it for a fault of the gateway that it is gone.
-                    let ended = std::panic::catch_unwind(AssertUnwindSafe(|| dance(site, user, &held)));
+                    let ended = std::panic::catch_unwind(AssertUnwindSafe(|| dance(site, user, &held, answered)));
                     assert!(ended.is_err() && is_killed.load(Ordering::SeqCst), "a dance ended before the gateway did");
                     held.into_inner().unwrap_or_else(PoisonError::into_inner)
                 })
             })
             .collect();
-        std::thread::sleep(Duration::from_micros(random(LONGEST.as_micros())));
+        // Where they come to nothing the gateway ends all the same, and they with it.
+        for _ in 0..20_000 {
+            if answered.load(Ordering::SeqCst) < moment {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+        std::thread::sleep(Duration::from_micros(random(3000) as u64));
         is_killed.store(true, Ordering::SeqCst);
         site.gateway.signal("KILL");
         dances.into_iter().map(|dance| dance.join().unwrap()).collect()
     })
 }
 
-fn dance(site: &Site, user: &'static str, held: &Mutex<Held>) {
-    let note = |change: &dyn Fn(&mut Held)| change(&mut held.lock().unwrap());
-    note(&|held| held.waits = true);
+fn dance(site: &Site, user: &'static str, held: &Mutex<Held>, answered: &AtomicUsize) {
+    let asks = || held.lock().unwrap().waits = true;
+    let has = |change: &dyn Fn(&mut Held)| {
+        let mut held = held.lock().unwrap();
+        held.waits = false;
+        change(&mut held);
+        answered.fetch_add(1, Ordering::SeqCst);
+    };
+    asks();
     let token = site.request_token().token;
-    note(&|held| *held = Held { request_token: Some(token.clone()), ..Held::default() });
-    note(&|held| held.waits = true);
+    has(&|held| held.request_token = Some(token.clone()));
+    asks();
     let verifier = site.user(user).allows(&token);
-    note(&|held| *held = Held { verifier: Some(verifier.clone()), waits: false, ..held.clone() });
-    note(&|held| held.waits = true);
+    has(&|held| held.verifier = Some(verifier.clone()));
+    asks();
     let mut given = Given::of(&site.exchange(&token, &verifier));
     loop {
-        note(&|held| *held = Held { given: Some(given.clone()), waits: false, ..held.clone() });
-        note(&|held| held.waits = true);
+        has(&|held| held.given = Some(given.clone()));
+        asks();
         given = Given::of(&site.renew(&given.token, &given.session_handle));
     }
 }
@@ -131,12 +145,12 @@ fn live_tokens(gateway: &Gateway) -> BTreeMap<String, usize> {
     counts
 }
 
-fn random(below: u128) -> u64 {
-    RandomState::new().hash_one(0) % u64::try_from(below).unwrap()
+fn random(below: usize) -> usize {
+    (RandomState::new().hash_one(0) % below as u64) as usize
 }
 
 /// Clients that dance with one gateway.
 const AT_ONCE: usize = 10;
 
-/// All have their tokens long before, on a machine with nothing else to do, and renew them.
-const LONGEST: Duration = Duration::from_millis(150);
+/// Each needs three for its access token, and renews it then. A multiple of the rounds.
+const ANSWERS: usize = 5 * AT_ONCE;

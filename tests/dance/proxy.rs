@@ -22,7 +22,8 @@ impl SignOn {
         let program = ["/usr/sbin/nginx", "/usr/local/sbin/nginx"].into_iter().find(|path| Path::new(path).exists());
         let program = program.expect("nginx is installed: ./tests/run does it");
         let folder = TempDir::new().unwrap();
-        let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        // An address of our own: nobody else takes the port before nginx has it.
+        let address = std::net::TcpListener::bind("127.0.47.1:0").unwrap().local_addr().unwrap();
         std::fs::write(folder.path().join("users"), format!("alice:{{PLAIN}}{password}\nbob:{{PLAIN}}{password}\n")).unwrap();
         let temporary: String =
             ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|kind| format!("{kind}_temp_path {kind};")).concat();

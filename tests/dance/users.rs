@@ -156,11 +156,13 @@ fn h46_guessing_is_slowed_down() {
     let site = site();
     let token = site.request_token().token;
     let mut mallory = site.nobody();
-    let slowed = eventually("a guess is too early", || {
-        Some(mallory.signs_in(&token, "alice", "wrong horse battery")).filter(|answer| answer.status == 429)
+    // The first waits are so short that they may be over before the next guess is there.
+    let seconds = eventually("the next guess is much too early", || {
+        let answer = mallory.signs_in(&token, "alice", "wrong horse battery");
+        let seconds = (answer.status == 429).then(|| answer.field("retry-after").unwrap().parse::<u64>().unwrap());
+        seconds.filter(|seconds| *seconds >= 4)
     });
-    let seconds: u64 = slowed.field("retry-after").unwrap().parse().unwrap();
-    assert!((1..=60).contains(&seconds), "{seconds}");
+    assert!(seconds <= 60, "{seconds}");
     assert_eq!(mallory.signs_in(&token, "alice", PASSWORD).status, 429, "not even the right one is looked at");
     assert!(!mallory.is_signed_in());
 }
