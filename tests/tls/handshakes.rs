@@ -1,6 +1,7 @@
 //! Whom the gateway shakes hands with, and which certificate they get.
 
 use std::process::Command;
+use std::time::Instant;
 
 use super::certificates::{Authority, Kind};
 use super::client::{curl, s_client, serial_for, with_input};
@@ -211,6 +212,7 @@ fn a_failed_handshake_is_told_once_with_its_reason_and_a_look_at_the_port_is_not
     let authority = Authority::new();
     let backend = Backend::start();
     let tls = format!("{{ {} }}", authority.issue("site", "DNS:localhost").yaml());
+    let begun = Instant::now();
     let gateway = gateway(&backend, &tls).setting("log: { level: info }").start();
     for _ in 0..20 {
         drop(std::net::TcpStream::connect(gateway.address()).unwrap());
@@ -220,9 +222,10 @@ fn a_failed_handshake_is_told_once_with_its_reason_and_a_look_at_the_port_is_not
     }
     let line = gateway.wait_for_line("TLS handshakes failed");
     assert!(line.contains("last_peer") && line.contains("127.0.0.1"), "{line}");
-    // The second line at the earliest after ten seconds; the good client shows that the first ones are all handled.
+    // The good client shows that the first ones are all handled.
     assert_eq!(curl(gateway.address(), "localhost", &authority.ca()).get("/open/a").status, 200);
     eventually("the access line", || (!gateway.access_log().is_empty()).then_some(()));
-    assert_eq!(gateway.count_lines("TLS handshakes failed"), 1);
+    let lines = gateway.count_lines("TLS handshakes failed") as u64;
+    assert!(lines <= 1 + begun.elapsed().as_secs() / 10, "{lines} lines, though one in ten seconds is enough");
     assert_eq!(gateway.count_lines("left during"), 0, "a look at the port is worth a line only at debug");
 }

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -22,10 +23,13 @@ fn twenty_changes_under_load_fail_no_request() {
     let backend = Backend::start();
     let gateway = gateway(&backend, &format!("{{ {} }}", live.yaml())).start();
     let mut load = Load::start(&gateway, &authority.ca());
+    let mut longest = Duration::ZERO;
     for (number, pair) in pairs.iter().enumerate().skip(1) {
         let change = [by_rename, by_link, in_place][number % 3];
+        let begun = Instant::now();
         change(&pair.certificate, &live.certificate);
         change(&pair.key, &live.key);
+        longest = longest.max(begun.elapsed());
         wait_for_serial(&gateway, pair);
     }
     let seen = load.stop();
@@ -37,7 +41,9 @@ fn twenty_changes_under_load_fail_no_request() {
     assert_eq!(first, u128_of(&pairs[0].serial()));
     assert!(seen["kept"].as_u64().unwrap() > 100, "{seen}");
     let bad = gateway.count_lines("can't be used");
-    assert_eq!(bad, 0, "between the two files of a pair nothing is wrong: {:?}", gateway.lines());
+    // A machine that stands still between the two files for longer than they may take gives the gateway a reason.
+    let is_right = bad == 0 || longest > MAY_TAKE;
+    assert!(is_right, "between the two files of a pair nothing is wrong ({longest:?}): {:?}", gateway.lines());
 }
 
 #[test]
@@ -78,15 +84,26 @@ fn a_pair_that_does_not_fit_keeps_the_old_one_and_is_said() {
 
 #[test]
 fn a_pause_between_the_two_files_is_no_fault() {
+    // Where this machine stands still for longer, the next gateway has to show it.
+    assert!((0..5).any(|_| says_nothing_in_a_pause()), "the pause was too long each time");
+}
+
+/// False: the pause was longer than it was to be.
+fn says_nothing_in_a_pause() -> bool {
     let authority = Authority::new();
     let (first, second) = (authority.issue("first", "DNS:localhost"), authority.issue("second", "DNS:localhost"));
     let gateway = gateway(&Backend::start(), &format!("{{ {} }}", first.yaml())).start();
+    let begun = Instant::now();
     overwrite(&second.certificate, &first.certificate);
     // Longer than the quiet after which files are read, and shorter than what is waited for the other one.
-    std::thread::sleep(std::time::Duration::from_millis(400));
+    std::thread::sleep(Duration::from_millis(400));
     overwrite(&second.key, &first.key);
+    if begun.elapsed() > MAY_TAKE {
+        return false;
+    }
     wait_for_serial(&gateway, &second);
     assert_eq!(gateway.count_lines("does not belong"), 0, "{:?}", gateway.lines());
+    true
 }
 
 #[test]
@@ -204,6 +221,9 @@ impl Load {
         serde_json::from_str(&line).unwrap()
     }
 }
+
+/// From one file of a pair to the other; the gateway waits for a second.
+const MAY_TAKE: Duration = Duration::from_millis(900);
 
 impl Drop for Load {
     fn drop(&mut self) {

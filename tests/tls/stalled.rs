@@ -63,7 +63,7 @@ fn f38_handshakes_count_as_connections_and_give_their_places_back() {
     let authority = Authority::new();
     let backend = Backend::start();
     let tls = format!("{{ {} }}", authority.issue("site", "DNS:localhost").yaml());
-    let settings = ["limits: { connections: 5 }", "timeouts: { handshake: 3s }"];
+    let settings = ["limits: { connections: 5 }", "timeouts: { handshake: 10s }"];
     let gateway = settings.iter().fold(gateway(&backend, &tls), |builder, line| builder.setting(line)).start();
     let stalled: Vec<TcpStream> = (0..5).map(|_| connect(gateway.address())).collect();
     let ask = || curl(gateway.address(), "localhost", &authority.ca()).get("/open/a").status;
