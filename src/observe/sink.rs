@@ -222,20 +222,31 @@ const FLUSH_WITHIN: Duration = Duration::from_secs(1);
 mod tests {
     use super::*;
 
+    /// As [`Sink::flush`], and again where a machine that is busy kept it from being done within its second.
+    fn flush(sink: &Sink) {
+        for _ in 0..60 {
+            let begun = Instant::now();
+            sink.flush();
+            if begun.elapsed() < FLUSH_WITHIN {
+                return;
+            }
+        }
+    }
+
     #[test]
     fn lines_reach_the_file_and_a_rotated_file_is_opened_again() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
         let sink = Sink::open(&LogTarget::File(path.clone())).unwrap();
         sink.append(b"one\n");
-        sink.flush();
+        flush(&sink);
         std::fs::rename(&path, folder.path().join("log.1")).unwrap();
         sink.reopen();
         while !path.exists() {
             std::thread::yield_now();
         }
         sink.append(b"two\n");
-        sink.flush();
+        flush(&sink);
         assert_eq!(std::fs::read_to_string(folder.path().join("log.1")).unwrap(), "one\n");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "two\n");
     }
