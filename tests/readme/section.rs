@@ -7,6 +7,7 @@ use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -68,9 +69,25 @@ impl Section {
 pub(super) struct Group(u32);
 
 impl Group {
+    /// Waits a while for the end too: another section may use the same ports.
     pub(super) fn end(&self) {
         // Fails where nothing is left of it.
         let _ = Command::new("kill").args(["-TERM", "--", &format!("-{}", self.0)]).stderr(Stdio::null()).status();
+        let told = Instant::now();
+        while self.is_left() && told.elapsed() < Duration::from_secs(20) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Whether one of its processes runs, from proc_pid_stat(5).
+    fn is_left(&self) -> bool {
+        let processes = fs::read_dir("/proc").unwrap().flatten();
+        let mut stats = processes.filter_map(|process| fs::read_to_string(process.path().join("stat")).ok());
+        stats.any(|stat| {
+            // Behind the name's closing bracket: the state (Z: it has ended, and nobody has asked how), the parent, the group.
+            let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+            fields.first() != Some(&"Z") && fields.get(2) == Some(&&*self.0.to_string())
+        })
     }
 }
 
