@@ -365,6 +365,25 @@ mod tests {
     }
 
     #[test]
+    fn what_waits_to_be_exchanged_ends_with_the_token_that_its_user_takes_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(&folder);
+        run(async {
+            let (token, verifier) = allowed(&store, "ada").await;
+            let given = store.exchange(token.as_bytes(), &key("a"), Some(verifier.as_bytes()), LIFETIMES).await.unwrap().token;
+            for _ in 0..2 {
+                allowed(&store, "ada").await;
+            }
+            let of_ada = || Selection { user: Some("ada".to_owned()), ..Selection::default() };
+            assert_eq!(store.waiting(of_ada()).await, Ok(2));
+            assert_eq!(store.withdraw(given.id, "bob").await, Ok(Revoked::default()));
+            let ended = Revoked { tokens: vec![AccessToken::clone(&given)], request_tokens: 2 };
+            assert_eq!(store.withdraw(given.id, "ada").await, Ok(ended));
+            assert_eq!(store.waiting(of_ada()).await, Ok(0));
+        });
+    }
+
+    #[test]
     fn consumers_that_are_not_listed_are_noted() {
         let folder = tempfile::tempdir().unwrap();
         let store = open(&folder);
