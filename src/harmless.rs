@@ -1,5 +1,7 @@
 //! Texts of strangers, as they can be shown in a terminal and on a page.
 
+use std::borrow::Cow;
+
 /// With everything escaped that is not to be seen, or that changes how the rest is seen: controls, U+202E and its like.
 pub(crate) fn harmless(text: &str) -> String {
     let escaped = |c: char| match c {
@@ -14,30 +16,51 @@ pub(crate) fn harmless_lines(text: &str) -> String {
     text.split('\n').map(harmless).collect::<Vec<_>>().join("\n")
 }
 
-/// Up to where a signature begins. Where a `?`, `=` or `&` was lost on the way, a path, name or value goes on with the parameters that
-/// stood beside it, and the signature among them is good until its nonce has been used.
-pub(crate) fn without_signature(text: &str) -> &str {
-    match text.find(SIGNATURE) {
-        Some(at) if !matches!(&text[at..], "oauth_signature" | "oauth_signature_method") => &text[..at + SIGNATURE.len()],
-        _ => text,
+/// With what only the client and the gateway are to know cut out: signature, token, verifier, session handle. Where a `?`, `=` or `&` was
+/// lost on the way, a path, name or value goes on with the parameters that stood beside it, and they are good until the request was let in.
+pub(crate) fn without_secrets(text: &str) -> Cow<'_, str> {
+    if !text.contains(PREFIX) {
+        return Cow::Borrowed(text);
+    }
+    let shown: Vec<Cow<'_, str>> = text.split('&').map(without_secret).collect();
+    Cow::Owned(shown.join("&"))
+}
+
+fn without_secret(parameter: &str) -> Cow<'_, str> {
+    let is_secrets = |at: &usize| SECRETS.iter().any(|name| parameter[*at..].starts_with(name));
+    match parameter.match_indices(PREFIX).map(|(at, _)| at).find(is_secrets) {
+        // A name alone, such as that of a parameter that is missing: no secret has small letters only.
+        Some(at) if !parameter[at..].bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_') => {
+            Cow::Owned(format!("{}…", &parameter[..at + LENGTH]))
+        }
+        _ => Cow::Borrowed(parameter),
     }
 }
 
-/// How the signature's name begins; short, since its last letters may be what was broken.
-const SIGNATURE: &str = "oauth_sig";
+const PREFIX: &str = "oauth_";
+
+/// How the names begin; short, since their last letters may be what was broken.
+const SECRETS: [&str; 4] = ["oauth_sig", "oauth_tok", "oauth_ver", "oauth_ses"];
+
+const LENGTH: usize = "oauth_sig".len();
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_signature_that_lost_its_separator_is_cut_off() {
-        assert_eq!(without_signature("/xoauth_nonce=n&oauth_signature=c2ln&a=b"), "/xoauth_nonce=n&oauth_sig");
-        assert_eq!(without_signature("oneXoauth_signature=c2ln"), "oneXoauth_sig");
-        assert_eq!(without_signature("oauth_signaturec2ln"), "oauth_sig");
-        assert_eq!(without_signature("oauth_signature_methodc2ln"), "oauth_sig");
-        assert_eq!(without_signature("oauth_signature"), "oauth_signature");
-        assert_eq!(without_signature("oauth_signature_method"), "oauth_signature_method");
+    fn a_secret_that_lost_its_separator_is_cut_out() {
+        let is_shown = |text: &str, as_text: &str| assert_eq!(without_secrets(text), as_text, "{text}");
+        is_shown("/xoauth_nonce=n&oauth_signature=c2ln&a=b", "/xoauth_nonce=n&oauth_sig…&a=b");
+        is_shown("/x&oauth_session_handle=H1&oauth_token=T1", "/x&oauth_ses…&oauth_tok…");
+        is_shown("/oauth_verifier%3DV1", "/oauth_ver…");
+        is_shown("oneXoauth_consumer_key=x;oauth_signature=c2ln", "oneXoauth_consumer_key=x;oauth_sig…");
+        is_shown("oauth_signaturec2ln", "oauth_sig…");
+        is_shown("oauth_signature_methodc2ln", "oauth_sig…");
+        is_shown("oauth_token=", "oauth_tok…");
+        for whole in ["", "/a&b", "oauth_signature", "oauth_signature_method", "oauth_token&oauth_verifier", "/oauth_nonce=n1"] {
+            is_shown(whole, whole);
+        }
     }
 
     #[test]

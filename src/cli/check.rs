@@ -248,7 +248,11 @@ impl Answer<'_> {
 
     fn reason(&self, file: &Path) -> String {
         match (self.decision.ambiguity, self.decision.rule) {
-            (Some(ambiguity), _) => {
+            (Some(ambiguity), Some(rule)) => {
+                let place = format!("{}:{} ({})", file.display(), rule.line, rule_text(rule));
+                format!("because the path has {ambiguity}; else the rule in {place} would decide")
+            }
+            (Some(ambiguity), None) => {
                 format!("because no rule is asked: the path has {ambiguity}, which the application may read in another way")
             }
             (None, Some(rule)) => format!("by the rule in {}:{} ({})", file.display(), rule.line, rule_text(rule)),

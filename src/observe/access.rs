@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::recent::RecentRefusal;
 use super::sink::Sink;
 use super::traffic::Times;
-use crate::harmless::without_signature;
+use crate::harmless::without_secrets;
 
 /// One request, from its head to the end of its answer.
 #[derive(Debug)]
@@ -90,7 +90,7 @@ impl UnreadHead {
             consumer: None,
             user: None,
             verdict: self.verdict,
-            reason: Some(OneLine(&self.reason)),
+            reason: Some(OneLine::Plain(&self.reason)),
             gateway_us: 0,
             upstream_us: None,
             bytes_out: 0,
@@ -126,17 +126,19 @@ impl AccessRecord {
 
     fn fields<'a>(&'a self, time: &'a str) -> Fields<'a> {
         let gone = self.outcome.status.is_none();
+        // What was proved is shown as it is.
+        let claimed = if self.verdict() == "admitted" { OneLine::Plain } else { OneLine::Claimed };
         Fields {
             time,
             request_id: self.request_id.to_str().unwrap_or_default(),
             peer: self.peer,
             method: Some(self.method.as_str()),
-            path: Some(OneLine::of_a_stranger(&self.path)),
+            path: Some(claimed(&self.path)),
             status: Some(self.outcome.status.map_or(CLIENT_GONE, |status| status.as_u16())),
-            consumer: self.outcome.consumer.as_deref().map(OneLine::of_a_stranger),
-            user: self.outcome.user.as_deref().map(OneLine::of_a_stranger),
+            consumer: self.outcome.consumer.as_deref().map(claimed),
+            user: self.outcome.user.as_deref().map(claimed),
             verdict: self.verdict(),
-            reason: if gone { Some(CLIENT_LEFT) } else { self.outcome.reason.as_deref() }.map(OneLine),
+            reason: if gone { Some(CLIENT_LEFT) } else { self.outcome.reason.as_deref() }.map(OneLine::Plain),
             gateway_us: micros(self.outcome.gateway),
             upstream_us: self.outcome.upstream.map(micros),
             bytes_out: self.bytes_out,
@@ -180,9 +182,9 @@ impl Fields<'_> {
         let text = |text: &OneLine<'_>| text.shown().into_owned();
         RecentRefusal {
             time: jiff::Timestamp::now(),
-            request_id: OneLine(self.request_id).shown().into_owned(),
+            request_id: OneLine::Plain(self.request_id).shown().into_owned(),
             peer: self.peer,
-            method: self.method.map(|method| OneLine(method).shown().into_owned()),
+            method: self.method.map(|method| OneLine::Plain(method).shown().into_owned()),
             path: self.path.as_ref().map(text),
             status: self.status,
             consumer: self.consumer.as_ref().map(text),
@@ -198,30 +200,38 @@ impl Fields<'_> {
 
 /// JSON escapes what ends a line for a computer; U+2028, U+0085 and terminal controls, which do so for people, it leaves.
 /// What is longer than anything that people write is cut: the log's size must not be the client's to choose.
-pub(super) struct OneLine<'a>(pub(super) &'a str);
+#[derive(Debug, Clone, Copy)]
+pub(super) enum OneLine<'a> {
+    /// As it is.
+    Plain(&'a str),
+    /// What nobody has vouched for: a request that was damaged on the way may have the rest of its parameters in it.
+    Claimed(&'a str),
+}
 
 impl Serialize for OneLine<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // What is ASCII needs no copy: JSON escapes its controls.
-        if self.0.is_ascii() && self.0.len() <= SHOWN {
-            return serializer.serialize_str(self.0);
-        }
         serializer.serialize_str(&self.shown())
     }
 }
 
 impl<'a> OneLine<'a> {
-    /// What nobody has vouched for: a request that was damaged on the way may have the rest of its parameters in it.
-    fn of_a_stranger(text: &'a str) -> Self {
-        Self(without_signature(text))
+    pub(super) fn shown(self) -> Cow<'a, str> {
+        match self {
+            Self::Plain(text) => Self::in_one_line(text),
+            Self::Claimed(text) => match Self::in_one_line(text) {
+                Cow::Borrowed(text) => without_secrets(text),
+                Cow::Owned(text) => Cow::Owned(without_secrets(&text).into_owned()),
+            },
+        }
     }
 
-    pub(super) fn shown(&self) -> Cow<'a, str> {
-        if self.0.len() > SHOWN {
-            let start = &self.0[..self.0.floor_char_boundary(SHOWN)];
+    /// What is ASCII needs no copy: JSON escapes its controls.
+    fn in_one_line(text: &'a str) -> Cow<'a, str> {
+        if text.len() > SHOWN {
+            let start = &text[..text.floor_char_boundary(SHOWN)];
             return Cow::Owned(Self::escaped(start) + "…");
         }
-        if self.0.is_ascii() { Cow::Borrowed(self.0) } else { Cow::Owned(Self::escaped(self.0)) }
+        if text.is_ascii() { Cow::Borrowed(text) } else { Cow::Owned(Self::escaped(text)) }
     }
 
     fn escaped(text: &str) -> String {
@@ -312,13 +322,28 @@ mod tests {
             bytes_out: 0,
         };
         for text in [serde_json::to_string(&record.fields("t")).unwrap(), serde_json::to_string(&record.recent()).unwrap()] {
-            assert!(!text.contains("c2ln") && text.matches("oauth_consumer_key=x&oauth_sig\"").count() == 3, "{text}");
+            assert!(!text.contains("c2ln") && text.matches("oauth_consumer_key=x&oauth_sig…\"").count() == 3, "{text}");
         }
     }
 
     #[test]
+    fn what_was_proved_is_shown_whole() {
+        let record = AccessRecord {
+            started: Instant::now(),
+            request_id: HeaderValue::from_static("r"),
+            peer: "192.0.2.1".parse().unwrap(),
+            method: Method::POST,
+            path: "/rest/oauth_tokens/42".to_owned(),
+            outcome: Outcome { verdict: "admitted", consumer: Some("oauth_signer1".to_owned()), ..Outcome::default() },
+            bytes_out: 0,
+        };
+        let text = serde_json::to_string(&record.fields("t")).unwrap();
+        assert!(text.contains("\"/rest/oauth_tokens/42\"") && text.contains("\"oauth_signer1\""), "{text}");
+    }
+
+    #[test]
     fn a_long_value_is_cut_between_two_characters() {
-        let shown = |text: &str| serde_json::to_string(&OneLine(text)).unwrap();
+        let shown = |text: &str| serde_json::to_string(&OneLine::Plain(text)).unwrap();
         let fitting = "x".repeat(SHOWN);
         assert_eq!(shown(&fitting), format!("\"{fitting}\""));
         assert_eq!(shown(&format!("{fitting}x")), format!("\"{fitting}…\""));

@@ -107,7 +107,7 @@ impl<'a> Audited<'a> {
             Actor::Nobody => ("page", None),
             Actor::User(name) => ("page", Some(name.to_owned())),
             Actor::Token(name) => ("api", Some(name.to_owned())),
-            Actor::Owner(name) => ("user", Some(OneLine(name).shown().into_owned())),
+            Actor::Owner(name) => ("user", Some(OneLine::Plain(name).shown().into_owned())),
             Actor::Visitor => ("user", None),
             Actor::Command(uid) => ("command", Some(format!("uid {uid}"))),
         };
@@ -118,16 +118,16 @@ impl<'a> Audited<'a> {
             by,
             who,
             from: self.from,
-            consumer: consumer.map(OneLine),
-            user: user.map(OneLine),
-            token: token.map(OneLine),
+            consumer: consumer.map(OneLine::Plain),
+            user: user.map(OneLine::Plain),
+            token: token.map(OneLine::Plain),
             before: self.before.as_deref(),
             after: self.after.as_deref(),
             changed: &self.changed,
             ended: self.ended,
             requests_ended: self.requests_ended,
             result: if self.refused.is_some() { "refused" } else { "done" },
-            reason: self.refused.map(OneLine),
+            reason: self.refused.map(OneLine::Plain),
         }
     }
 }

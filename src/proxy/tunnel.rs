@@ -88,7 +88,7 @@ impl Opener {
         Self { consumer, token, grounds: verified.grounds() }
     }
 
-    /// Why a request of the same kind would be refused now.
+    /// Why its consumer would be refused now, if it asked for the same once more. The routes are those of the moment it was opened in.
     fn is_over(&self, gateway: &Gateway) -> Option<String> {
         let (policy, now) = (gateway.policy.load(), gateway.clock.wall());
         let listed = policy.consumers.get(self.consumer.key.as_str()).filter(|consumer| consumer.is_active(now));

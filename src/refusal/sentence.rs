@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Refusal, joined};
-use crate::harmless::without_signature;
+use crate::harmless::without_secrets;
 use crate::oauth::parameters::{Malformed, Source};
 use crate::oauth::timestamp::{OutsideWindow, Timestamp};
 
@@ -152,9 +152,12 @@ fn place(source: Source) -> &'static str {
 
 /// A value of the client's, quoted, with nothing in it that could end a log line or move a terminal's cursor.
 fn shown(text: &str) -> String {
-    let cut: String = without_signature(text).chars().take(SHOWN_VALUE).collect();
-    let ellipsis = if cut.len() < text.len() { "…" } else { "" };
-    format!("\"{}{ellipsis}\"", cut.escape_default())
+    let safe = without_secrets(text);
+    let cut: String = safe.chars().take(SHOWN_VALUE).collect();
+    let ellipsis = if cut.len() < safe.len() { "…" } else { "" };
+    // What was cut out is seen to be, and is not taken for the client's own.
+    let escaped = cut.split('…').map(|part| part.escape_default().to_string()).collect::<Vec<_>>().join("…");
+    format!("\"{escaped}{ellipsis}\"")
 }
 
 /// How much of a client's value a sentence repeats, in characters.

@@ -3,17 +3,20 @@
 //! The header is not signed, and the backend obeys it. So it has one reading, like the target, and is asked about as the target is.
 
 use http::header::{HOST, HeaderName};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Method};
 
 use super::origin::Origin;
 use crate::oauth::base_string::{Authority, Scheme};
 use crate::refusal::Refusal;
 
-/// The paths that the header names, one for each way to read it; none where it is not there.
+/// The paths that the header names, one for each way to read it; none where it is not there, or the method gives it no meaning.
 ///
 /// There are two where a trusted proxy took a prefix off the target and left the header as it was: who knows whether the backend
-/// takes it off there, too?
-pub(super) fn read(headers: &HeaderMap, origin: &Origin, limit: usize) -> Result<Vec<String>, Refusal> {
+/// takes it off there, too? Then it has to begin with that very prefix: the backend may find it in other spellings.
+pub(super) fn read(method: &Method, headers: &HeaderMap, origin: &Origin, limit: usize) -> Result<Vec<String>, Refusal> {
+    if HAVE_NONE.contains(method) {
+        return Ok(Vec::new());
+    }
     let mut lines = headers.get_all(DESTINATION).iter();
     let Some(line) = lines.next() else { return Ok(Vec::new()) };
     if lines.next().is_some() {
@@ -27,11 +30,14 @@ pub(super) fn read(headers: &HeaderMap, origin: &Origin, limit: usize) -> Result
     if authority.is_some_and(|named| !is_own(&named, headers, origin)) {
         return Err(Refusal::BadRequest("the Destination header names another host than the request"));
     }
-    let mut paths = vec![path.to_owned()];
-    if let Some(below) = path.strip_prefix(origin.prefix.as_str()).filter(|_| !origin.prefix.is_empty()) {
-        paths.push(if below.is_empty() { "/" } else { below }.to_owned());
+    if origin.prefix.is_empty() {
+        return Ok(vec![path.to_owned()]);
     }
-    Ok(paths)
+    let below = path.strip_prefix(origin.prefix.as_str()).map(|below| if below.is_empty() { "/" } else { below });
+    let below = below.filter(|below| below.starts_with('/'));
+    below
+        .map(|below| vec![path.to_owned(), below.to_owned()])
+        .ok_or(Refusal::BadRequest("the Destination header names a path that is not below X-Forwarded-Prefix"))
 }
 
 /// The authority, if there is one, and the path of a `Simple-ref` (RFC 4918 §8.3), in the characters that a target may have.
@@ -58,6 +64,10 @@ fn is_own(named: &Authority, headers: &HeaderMap, origin: &Origin) -> bool {
     is_same(&origin.authority) || received.is_some_and(|received| is_same(&received))
 }
 
+/// Methods in which the header is an application's own, if it is there (RFC 9110 §9.3, RFC 5789).
+const HAVE_NONE: [Method; 7] =
+    [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
+
 const DESTINATION: HeaderName = HeaderName::from_static("destination");
 
 const USUAL_PORTS: [u16; 2] = [Scheme::Http.default_port(), Scheme::Https.default_port()];
@@ -76,7 +86,7 @@ mod tests {
         for line in lines {
             headers.append(DESTINATION, HeaderValue::from_bytes(line.as_bytes()).unwrap());
         }
-        read(&headers, &origin, 60).ok()
+        read(&Method::from_bytes(b"MOVE").unwrap(), &headers, &origin, 60).ok()
     }
 
     #[test]
@@ -132,6 +142,28 @@ mod tests {
         let both = |text: &str| paths("/jira", &[text]).unwrap();
         assert_eq!(both("/jira/a"), ["/jira/a", "/a"]);
         assert_eq!(both("https://jira.example/jira"), ["/jira", "/"]);
-        assert_eq!(both("/a"), ["/a"]);
+        for other in ["/a", "/jirafoo/a", "/%6Aira/a", "/JIRA/a", "/jira./a", "/jira;x/a"] {
+            assert_eq!(paths("/jira", &[other]), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn in_other_methods_it_is_an_applications_own() {
+        let origin = Origin {
+            scheme: Scheme::Http,
+            authority: Authority::parse("a").unwrap(),
+            prefix: String::new(),
+            client: Ipv4Addr::LOCALHOST.into(),
+        };
+        let headers = HeaderMap::from_iter([(DESTINATION, HeaderValue::from_static("a queue"))]);
+        for (method, is_read) in
+            [("GET", false), ("POST", false), ("DELETE", false), ("MOVE", true), ("COPY", true), ("MKCOL", true)]
+        {
+            assert_eq!(
+                read(&Method::from_bytes(method.as_bytes()).unwrap(), &headers, &origin, 60).is_err(),
+                is_read,
+                "{method}"
+            );
+        }
     }
 }

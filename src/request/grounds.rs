@@ -22,6 +22,8 @@ pub struct Grounds {
     pub(super) has_token: bool,
     /// Whom the backend was told.
     pub(super) user: Option<String>,
+    /// Whether that was another than the consumer's own `execute_as`: named by the request.
+    pub(super) is_named: bool,
 }
 
 impl Grounds {
@@ -43,8 +45,8 @@ impl Grounds {
 
     /// Whether the user would be the same. The token's, where there is one, is for the token to say.
     fn acts_alike(&self, consumer: &Consumer) -> bool {
-        let is_named = consumer.two_legged.impersonation && self.user.is_some();
-        self.has_token || is_named || self.user == consumer.two_legged.execute_as
+        let may_be_named = self.is_named && consumer.two_legged.impersonation;
+        self.has_token || may_be_named || self.user == consumer.two_legged.execute_as
     }
 }
 

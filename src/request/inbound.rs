@@ -52,7 +52,7 @@ impl InboundRequest {
     pub fn read(parts: Parts, body: RequestBody, peer: Peer, settings: &Settings) -> Result<Box<Self>, Refusal> {
         let host = head::check(&parts, settings.limits.target)?;
         let origin = Origin::derive(settings, peer.address, peer.scheme, host, &parts.headers)?;
-        let destinations = destination::read(&parts.headers, &origin, settings.limits.target)?;
+        let destinations = destination::read(&parts.method, &parts.headers, &origin, settings.limits.target)?;
         let authorization = head::authorization(&parts.headers);
         let is_form = head::is_form(&parts.headers) && !body.is_empty();
         Ok(Box::new(Self { parts, body, origin, peer, destinations, authorization, is_form }))

@@ -131,6 +131,7 @@ impl VerifiedRequest {
             client: self.inbound.origin.client,
             has_token: self.token.is_some(),
             user: self.user.clone(),
+            is_named: self.user.is_some() && self.user != self.consumer.two_legged.execute_as,
         }
     }
 

@@ -104,7 +104,7 @@ impl Routes {
         let access = rule.map_or(Access::Signed, |rule| rule.access);
         let asks_nothing = matches!(access, Access::Optional | Access::Open | Access::Observe);
         if asks_nothing && self.rules[..found.unwrap_or(0)].iter().any(|rule| rule.guards_loosely(method, &path)) {
-            return Decision { access: Access::Signed, rule: None, ambiguity: Some(NEARLY) };
+            return Decision { access: Access::Signed, rule, ambiguity: Some(NEARLY) };
         }
         Decision { access, rule, ambiguity: None }
     }
@@ -214,7 +214,11 @@ mod tests {
             let signed = Routes::new(vec![rule("/a", Access::Signed), rule("/**", open)]);
             for path in loose {
                 let decision = signed.decide(&Method::GET, path);
-                assert_eq!((decision.access, decision.rule, decision.ambiguity), (Access::Signed, None, Some(NEARLY)), "{path}");
+                assert_eq!(
+                    (decision.access, decision.rule, decision.ambiguity),
+                    (Access::Signed, Some(&signed.rules[1]), Some(NEARLY)),
+                    "{path}"
+                );
             }
             assert_eq!((access(&signed, "/a"), access(&signed, "/ab"), access(&signed, "/b.")), (Access::Signed, open, open));
             // A rule that comes first is not asked for a later one's sake.

@@ -42,6 +42,11 @@ impl CanonicalPath {
         Self(format!("/{}", named.join("/")))
     }
 
+    /// Without slashes, dots and blanks at the end.
+    pub(super) fn without_end(&self) -> Self {
+        Self(format!("/{}", self.0.trim_start_matches('/').trim_end_matches(['/', '.', ' '])))
+    }
+
     /// What stands between the slashes; of `/` one that is empty.
     pub(super) fn segments(&self) -> impl Iterator<Item = &str> {
         self.0.split('/').skip(1)

@@ -61,7 +61,11 @@ impl PathPattern {
     /// Whether some server may read the path as one that matches: letters have no case there, a name ends before its last dots and
     /// blanks, or a slash at the end is nothing.
     pub fn matches_loosely(&self, path: &CanonicalPath) -> bool {
-        matches_all(&self.segments, path, loosely) || matches_all(&self.segments, &path.without_nothings(), loosely)
+        let reads = |path: &CanonicalPath| matches_all(&self.segments, path, loosely);
+        let (without_end, without_nothings) = (path.without_end(), path.without_nothings());
+        reads(path)
+            || (without_end != *path && reads(&without_end))
+            || (without_nothings != without_end && reads(&without_nothings))
     }
 }
 
@@ -130,6 +134,15 @@ mod tests {
 
     fn matches(pattern: &str, path: &str) -> bool {
         PathPattern::parse(pattern).unwrap().matches(&CanonicalPath::of(path).unwrap())
+    }
+
+    #[test]
+    fn what_stands_for_a_star_may_be_dots_or_blanks_before_a_slash_at_the_end() {
+        let pattern = PathPattern::parse("/users/*/secret").unwrap();
+        for path in ["/users/.../secret/", "/users/%20/secret", "/USERS/.../secret.", "/users/x/secret/"] {
+            assert!(pattern.matches_loosely(&CanonicalPath::of(path).unwrap()), "{path}");
+        }
+        assert!(!pattern.matches_loosely(&CanonicalPath::of("/users/x/y/secret/").unwrap()));
     }
 
     #[test]
