@@ -28,6 +28,7 @@
 //! | [`service`] | what the service manager and `countersign reload` are told |
 //! | [`tls`] | certificates and keys, read from files and ready to use |
 //! | [`secret`] | random secrets, and the hashes that are kept in their place |
+//! | `stamp` | how a file looks, by which a change of it shows |
 //! | [`directory`] | files in a directory, by its descriptor |
 //! | [`yaml`] | YAML with a line for every problem |
 //! | `harmless` | texts of strangers, fit to be shown |
@@ -58,6 +59,7 @@ pub mod secret;
 pub mod serve;
 pub mod service;
 pub mod sockets;
+mod stamp;
 pub mod tls;
 pub mod tokens;
 pub mod web;

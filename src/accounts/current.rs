@@ -6,8 +6,8 @@ use std::time::SystemTime;
 
 use super::model::Users;
 use super::read;
-use super::stamp::Stamp;
 use crate::secret::SecretHash;
+use crate::stamp::FileStamp;
 use crate::yaml::{Document, Problem, Problems};
 
 /// The file, and what it said when it could be read last.
@@ -20,7 +20,7 @@ pub struct CurrentUsers {
 #[derive(Debug, Default)]
 struct State {
     /// How the file looked when it was read, if every change of it since would show.
-    stamp: Option<Stamp>,
+    stamp: Option<FileStamp>,
     /// What was read last, be it a text or a problem.
     seen: Option<Seen>,
     users: Arc<Users>,
@@ -65,14 +65,14 @@ impl CurrentUsers {
     /// Anybody may have this asked: a file that is as it was is not read again.
     fn look(&self, state: &mut State, now: SystemTime) {
         // Before the file is read: what is written meanwhile makes it another one at the next look.
-        let stamp = Stamp::of(&self.path);
+        let stamp = FileStamp::of(&self.path);
         if stamp.is_some() && state.stamp == stamp {
             return;
         }
         let read = read::read(&self.path);
         let seen = match &read {
             Ok(None) => Seen::Absent,
-            Ok(Some(document)) => Seen::Text(SecretHash::of(document.text()), stamp.map(Stamp::mode)),
+            Ok(Some(document)) => Seen::Text(SecretHash::of(document.text()), stamp.map(FileStamp::mode)),
             Err(problem) => Seen::Unreadable(problem.clone()),
         };
         // What could not be read may be readable without a change: no descriptor was left, a share was away.
@@ -110,8 +110,8 @@ fn users_of(document: Option<&Document>) -> Result<Users, Problems> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stamp;
     use super::*;
+    use crate::stamp;
     use std::os::unix::fs::PermissionsExt;
 
     const ADA: &str = "users:\n- name: ada\n  password: $argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0c2FsdA$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g\n";

@@ -12,7 +12,6 @@ mod refused;
 mod sessions;
 mod set_up;
 mod sign_in;
-mod stamp;
 mod throttle;
 mod write;
 

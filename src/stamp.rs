@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 /// A file as `stat` shows it, symbolic links followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stamp {
+pub(crate) struct FileStamp {
     device: u64,
     number: u64,
     size: u64,
@@ -20,26 +20,26 @@ pub(super) struct Stamp {
 /// Seconds since 1970, and nanoseconds.
 type Moment = (i64, i64);
 
-impl Stamp {
+impl FileStamp {
     /// `None`: there is no file, or none that can be looked at.
-    pub(super) fn of(path: &Path) -> Option<Self> {
+    pub(crate) fn of(path: &Path) -> Option<Self> {
         std::fs::metadata(path).ok().as_ref().map(Self::from)
     }
 
     /// Its mode.
-    pub(super) fn mode(self) -> u32 {
+    pub(crate) fn mode(self) -> u32 {
         self.mode
     }
 
     /// Whether every change from now on makes it another one: not while the clock of its file system may show the same time.
-    pub(super) fn is_settled(&self, now: SystemTime) -> bool {
+    pub(crate) fn is_settled(&self, now: SystemTime) -> bool {
         let (latest, _) = self.modified.max(self.changed);
         let latest = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(latest).unwrap_or(0));
         now.duration_since(latest).is_ok_and(|age| age > SETTLED_AFTER)
     }
 }
 
-impl From<&Metadata> for Stamp {
+impl From<&Metadata> for FileStamp {
     fn from(found: &Metadata) -> Self {
         Self {
             device: found.dev(),
@@ -53,7 +53,7 @@ impl From<&Metadata> for Stamp {
 }
 
 /// The coarsest clock of a file system, FAT's, goes in steps of two seconds, and a server's may be a little off ours.
-pub(super) const SETTLED_AFTER: Duration = Duration::from_secs(5);
+pub(crate) const SETTLED_AFTER: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {
@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn it_is_settled_some_seconds_after_its_last_change_and_never_before_it() {
-        let stamp = |modified, changed| Stamp {
+        let stamp = |modified, changed| FileStamp {
             device: 1,
             number: 2,
             size: 3,
