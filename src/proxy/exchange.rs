@@ -148,7 +148,8 @@ impl Exchange {
             Admission::Verified(verified) => {
                 outcome.verdict = "admitted";
                 outcome.user = verified.user().map(str::to_owned);
-                self.opener = Some(Opener::of(&verified));
+                // Without that the backend opens no tunnel.
+                self.opener = verified.asks_for_upgrade().then(|| Opener::of(&verified));
                 UpstreamRequest::verified(verified, settings, route.rule, request_id)
             }
             Admission::Anonymous(anonymous) => {

@@ -36,6 +36,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use http::header::UPGRADE;
 
 use super::body::BodyBudget;
 use super::grounds::{Grounds, check_call};
@@ -119,6 +120,11 @@ impl VerifiedRequest {
     /// The access token that it came with, if any.
     pub fn token(&self) -> Option<&Arc<AccessToken>> {
         self.token.as_ref()
+    }
+
+    /// Whether a tunnel may become of it (RFC 9110 §7.8).
+    pub fn asks_for_upgrade(&self) -> bool {
+        self.inbound.headers().contains_key(UPGRADE)
     }
 
     /// What its passing rests on, for what goes on after it.
