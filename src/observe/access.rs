@@ -291,17 +291,22 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_record_is_one_line_whatever_is_in_it() {
-        let record = AccessRecord {
+    fn record(path: &str, outcome: Outcome) -> AccessRecord {
+        AccessRecord {
             started: Instant::now(),
             request_id: HeaderValue::from_static("r"),
             peer: "192.0.2.1".parse().unwrap(),
             method: Method::GET,
-            path: "/a\r\n\u{2028}\u{1b}[31m\u{202e}ä".to_owned(),
-            outcome: Outcome { verdict: "anonymous", status: Some(StatusCode::OK), ..Outcome::default() },
+            path: path.to_owned(),
+            outcome,
             bytes_out: 0,
-        };
+        }
+    }
+
+    #[test]
+    fn a_record_is_one_line_whatever_is_in_it() {
+        let outcome = Outcome { verdict: "anonymous", status: Some(StatusCode::OK), ..Outcome::default() };
+        let record = record("/a\r\n\u{2028}\u{1b}[31m\u{202e}ä", outcome);
         let text = serde_json::to_string(&record.fields("t")).unwrap();
         assert!(!text.contains(['\n', '\r', '\u{2028}', '\u{1b}', '\u{202e}']), "{text}");
         assert!(text.contains('ä'));
@@ -312,15 +317,7 @@ mod tests {
         let damaged = || "xoauth_consumer_key=x&oauth_signature=c2ln".to_owned();
         let outcome =
             Outcome { verdict: "no_credentials", consumer: Some(damaged()), user: Some(damaged()), ..Outcome::default() };
-        let record = AccessRecord {
-            started: Instant::now(),
-            request_id: HeaderValue::from_static("r"),
-            peer: "192.0.2.1".parse().unwrap(),
-            method: Method::GET,
-            path: format!("/{}", damaged()),
-            outcome,
-            bytes_out: 0,
-        };
+        let record = record(&format!("/{}", damaged()), outcome);
         for text in [serde_json::to_string(&record.fields("t")).unwrap(), serde_json::to_string(&record.recent()).unwrap()] {
             assert!(!text.contains("c2ln") && text.matches("oauth_consumer_key=x&oauth_sig…\"").count() == 3, "{text}");
         }
@@ -328,16 +325,8 @@ mod tests {
 
     #[test]
     fn what_was_proved_is_shown_whole() {
-        let record = AccessRecord {
-            started: Instant::now(),
-            request_id: HeaderValue::from_static("r"),
-            peer: "192.0.2.1".parse().unwrap(),
-            method: Method::POST,
-            path: "/rest/oauth_tokens/42".to_owned(),
-            outcome: Outcome { verdict: "admitted", consumer: Some("oauth_signer1".to_owned()), ..Outcome::default() },
-            bytes_out: 0,
-        };
-        let text = serde_json::to_string(&record.fields("t")).unwrap();
+        let outcome = Outcome { verdict: "admitted", consumer: Some("oauth_signer1".to_owned()), ..Outcome::default() };
+        let text = serde_json::to_string(&record("/rest/oauth_tokens/42", outcome).fields("t")).unwrap();
         assert!(text.contains("\"/rest/oauth_tokens/42\"") && text.contains("\"oauth_signer1\""), "{text}");
     }
 

@@ -2,8 +2,22 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
+use std::time::Duration;
+
+use crate::config::{SharedReplay, StoreAddress, StoreKey};
+
+/// What leads to a store at `path`.
+pub(super) fn settings(path: PathBuf) -> SharedReplay {
+    SharedReplay {
+        store: StoreAddress::Unix(path),
+        user: None,
+        password: None,
+        key: StoreKey::new([7; 32]),
+        timeout: Duration::from_millis(100),
+    }
+}
 
 /// Serves one connection to `path`. The store is empty, and its clock stands still.
 pub(super) fn serve(path: &Path, seconds: u64) {

@@ -214,7 +214,6 @@ mod tests {
 
     use super::super::fake;
     use crate::clock::ManualClock;
-    use crate::config::{SharedReplay, StoreAddress, StoreKey};
 
     fn keeper() -> (Keeper, Arc<ManualClock>) {
         keeper_of("/nowhere".into())
@@ -222,13 +221,7 @@ mod tests {
 
     fn keeper_of(path: PathBuf) -> (Keeper, Arc<ManualClock>) {
         let clock = ManualClock::at(1_700_000_000);
-        let settings = SharedReplay {
-            store: StoreAddress::Unix(path),
-            user: None,
-            password: None,
-            key: StoreKey::new([7; 32]),
-            timeout: Duration::from_millis(100),
-        };
+        let settings = fake::settings(path);
         let keeper = Keeper {
             server: Server::new(&settings).unwrap(),
             ours: Agreed { window: Window { max_age: 300, max_ahead: 300 }, key_check: String::new() },

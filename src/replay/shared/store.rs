@@ -95,7 +95,6 @@ mod tests {
     use super::super::fake;
     use super::*;
     use crate::clock::ManualClock;
-    use crate::config::{StoreAddress, StoreKey};
 
     const NOW: u64 = 1_700_000_000;
 
@@ -104,13 +103,7 @@ mod tests {
     }
 
     fn store_at(path: PathBuf) -> SharedStore {
-        let settings = SharedReplay {
-            store: StoreAddress::Unix(path),
-            user: None,
-            password: None,
-            key: StoreKey::new([7; 32]),
-            timeout: Duration::from_millis(100),
-        };
+        let settings = fake::settings(path);
         let window = Window { max_age: 300, max_ahead: 300 };
         SharedStore::open(&settings, window, Clock::Manual(ManualClock::at(NOW))).unwrap().unwrap()
     }
